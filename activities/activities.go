@@ -1,0 +1,166 @@
+// Package activities holds what an employee's workflow does to the outside:
+// read a person from Bob, map the fields, upsert the OneLogin user, enforce
+// its status, and tell other employees' workflows.
+//
+// Activities act; what they act on is decided by lifecycle and mapping. Every
+// failure leaves through one table (errors.go) that tells Temporal whether
+// and when to try again. Nothing here holds state that a restart would lose:
+// the caches only save calls.
+package activities
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/worker"
+
+	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/mapping"
+	"bob-onelogin/internal/onelogin"
+)
+
+// Names under which activities are registered. They are stored in histories
+// and must not change.
+const (
+	ReadEmployeeName    = "ReadEmployee"
+	MapFieldsName       = "MapFields"
+	UpsertUserName      = "UpsertUser"
+	EnforceStatusName   = "EnforceStatus"
+	NotifyEmployeesName = "NotifyEmployees"
+)
+
+// Activities are the activities of employee workflows. All fields but the
+// caches must be set before Register.
+type Activities struct {
+	Bob      *bob.Client
+	OneLogin *onelogin.Client
+	// Settings returns the provisioning settings in force.
+	Settings func() mapping.Settings
+	// Signal delivers an event to an employee's workflow, starting it if it
+	// does not run.
+	Signal func(ctx context.Context, employeeID string, e employee.Event) error
+	// Recall returns what earlier runs of an employee's workflow left for the
+	// next: as far back as the namespace keeps them.
+	Recall func(ctx context.Context, employeeID string) (LastSync, error)
+	// SearchAttributes reports whether the namespace has this program's
+	// search attributes, so that workflows may set them.
+	SearchAttributes func() bool
+
+	links      linkCache
+	attributes definitionCache
+	labels     labelCache
+}
+
+// RegisterGeneral registers what runs on the general task queue: reads of
+// Bob, local activities, and messages between workflows.
+func (a *Activities) RegisterGeneral(r worker.ActivityRegistry) {
+	r.RegisterActivityWithOptions(a.ReadEmployee, activity.RegisterOptions{Name: ReadEmployeeName})
+	r.RegisterActivityWithOptions(a.MapFields, activity.RegisterOptions{Name: MapFieldsName})
+	r.RegisterActivityWithOptions(a.NotifyEmployees, activity.RegisterOptions{Name: NotifyEmployeesName})
+}
+
+// RegisterOneLogin registers what calls OneLogin and so runs on the task
+// queue whose rate the server keeps for the whole fleet.
+func (a *Activities) RegisterOneLogin(r worker.ActivityRegistry) {
+	r.RegisterActivityWithOptions(a.UpsertUser, activity.RegisterOptions{Name: UpsertUserName})
+	r.RegisterActivityWithOptions(a.EnforceStatus, activity.RegisterOptions{Name: EnforceStatusName})
+}
+
+// HeartbeatInterval is how often a running activity tells the server that its
+// worker lives. Workflows set a heartbeat time-out of several times that, so
+// that a killed worker is noticed in seconds.
+const HeartbeatInterval = 2 * time.Second
+
+// try is one attempt of an activity.
+type try struct {
+	ctx context.Context
+	// again: an earlier attempt may have had its effect.
+	again bool
+	// before is what an earlier attempt was about to write; nil where none
+	// got that far.
+	before *intent
+
+	mu     sync.Mutex
+	intent *intent
+}
+
+// intent is what an attempt is about to write. It travels to the server before
+// the write, so that an attempt which finds the work done knows by whom.
+type intent struct {
+	Outcome employee.Outcome `json:"outcome"`
+	Changed []string         `json:"changed,omitempty"`
+}
+
+// intend records what is about to be written.
+func (t *try) intend(i intent) {
+	t.mu.Lock()
+	t.intent = &i
+	t.mu.Unlock()
+	t.beat()
+}
+
+func (t *try) beat() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.intent == nil {
+		activity.RecordHeartbeat(t.ctx)
+		return
+	}
+	activity.RecordHeartbeat(t.ctx, *t.intent)
+}
+
+// attempt runs one try of an activity: it heartbeats as long as fn works,
+// shields fn from cancellation, and translates fn's error.
+//
+// The shield keeps one writer per employee: a cancelled activity ends when
+// its call has ended, never with a write still on its way.
+func attempt(ctx context.Context, what string, fn func(context.Context, *try) error) error {
+	number := activity.GetInfo(ctx).Attempt
+	t := &try{ctx: ctx, again: number > 1}
+	if activity.HasHeartbeatDetails(ctx) {
+		var before intent
+		if err := activity.GetHeartbeatDetails(ctx, &before); err == nil && before.Outcome != "" {
+			t.before, t.intent = &before, &before
+		}
+	}
+
+	done := make(chan struct{})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(HeartbeatInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				t.beat()
+			}
+		}
+	}()
+	defer func() {
+		close(done)
+		<-stopped
+	}()
+
+	shielded := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		shielded, cancel = context.WithDeadline(shielded, deadline)
+		defer cancel()
+	}
+	if err := fn(shielded, t); err != nil {
+		return translate(what, err, number)
+	}
+	return nil
+}
+
+// Prepare reads OneLogin's custom attribute definitions ahead, so that the
+// first employee does not pay for it. Its failure is no reason not to start.
+func (a *Activities) Prepare(ctx context.Context) error {
+	return a.attributes.refresh(ctx, a.OneLogin)
+}

@@ -1,0 +1,140 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"bob-onelogin/internal/lifecycle"
+	"bob-onelogin/internal/mapping"
+	"bob-onelogin/internal/onelogin"
+)
+
+// EnforceStatusInput names a person whose access has ended.
+type EnforceStatusInput struct {
+	EmployeeID string `json:"employeeId"`
+	// Email and Username find a user that carries no link.
+	Email    string `json:"email,omitempty"`
+	Username string `json:"username,omitempty"`
+	// Desired lets the profile be compared in the same look-up.
+	Desired mapping.Desired `json:"desired,omitzero"`
+}
+
+// EnforceStatusResult is what was found and done.
+type EnforceStatusResult struct {
+	// Found is false where a leaver has no user in OneLogin.
+	Found bool                   `json:"found"`
+	User  UserRef                `json:"user,omitzero"`
+	Done  lifecycle.StatusAction `json:"done"`
+	// Rule says why, in one sentence.
+	Rule  string   `json:"rule"`
+	Notes []string `json:"notes,omitempty"`
+	// Profile is the user where its profile differs from what Bob says.
+	Profile *onelogin.User `json:"profile,omitempty"`
+}
+
+// EnforceStatus takes a leaver's access away: it suspends the user and ends the
+// sessions. It runs before the profile is touched, so that a refused phone
+// number keeps nobody logged in. Doing it twice does no harm.
+//
+// Lifting a suspension is no work of its own: UpsertUser writes the status
+// along with the profile, in one call.
+func (a *Activities) EnforceStatus(ctx context.Context, in EnforceStatusInput) (EnforceStatusResult, error) {
+	var out EnforceStatusResult
+	err := attempt(ctx, "suspend the OneLogin user", func(ctx context.Context, t *try) error {
+		var err error
+		out, err = a.endAccess(ctx, in, t.again)
+		return err
+	})
+	return out, err
+}
+
+// endAccess suspends a leaver's user. again tells that an earlier attempt may
+// have suspended without getting as far as the sessions.
+func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, again bool) (EnforceStatusResult, error) {
+	settings := a.Settings()
+	m, err := a.findLeaver(ctx, in, userFields(settings))
+	var foreign *foreignLinkError
+	switch {
+	case errors.As(err, &foreign):
+		return EnforceStatusResult{
+			Done: lifecycle.KeepStatus,
+			Rule: fmt.Sprintf("OneLogin user %d has this person's address but belongs to employee %s, who is not gone from Bob; nothing of this person's is there to suspend", foreign.UserID, foreign.LinkedTo),
+		}, nil
+	case err != nil:
+		return EnforceStatusResult{}, err
+	case !m.found:
+		return EnforceStatusResult{Done: lifecycle.KeepStatus, Rule: "the person has no OneLogin user, and a leaver gets none"}, nil
+	}
+
+	status, known := m.user.Status()
+	decision := lifecycle.DecideStatus(settings.Policy, lifecycle.UserState{
+		Status: int(status), StatusKnown: known, Standing: lifecycle.StandingLeft,
+		Protected: settings.Protected.Covers(m.user.ID(), m.user.Email(), in.Email),
+	})
+	out := EnforceStatusResult{Found: true, User: refTo(m.user), Done: decision.Action, Rule: decision.Rule}
+	switch {
+	case decision.Action == lifecycle.Suspend:
+		suspended, err := a.OneLogin.UpdateUser(ctx, m.user.ID(), onelogin.Attributes{mapping.AttrStatus: int64(onelogin.StatusSuspended)})
+		var owner *onelogin.AccountOwnerError
+		if errors.As(err, &owner) {
+			out.Done, out.Rule = lifecycle.HoldStatus, "a suspension is due, but OneLogin does not let anybody change its account owner; make somebody else the owner first"
+			return out, nil
+		}
+		if err != nil {
+			return EnforceStatusResult{}, err
+		}
+		out.User = refTo(suspended)
+		if err := a.endSessions(ctx, m.user.ID(), &out); err != nil {
+			return EnforceStatusResult{}, err
+		}
+	case again && decision.Action == lifecycle.KeepStatus:
+		out.Done = lifecycle.Suspend
+		if err := a.endSessions(ctx, m.user.ID(), &out); err != nil {
+			return EnforceStatusResult{}, err
+		}
+	}
+	desired := in.Desired.Attributes
+	if m.by != byLink {
+		desired = withLink(desired, in.EmployeeID)
+	}
+	if len(mapping.Diff(desired, m.user)) > 0 {
+		out.Profile = &m.user
+	}
+	return out, nil
+}
+
+func withLink(desired mapping.Attributes, employeeID string) mapping.Attributes {
+	linked := mapping.Attributes{}
+	for name, value := range desired {
+		linked[name] = value
+	}
+	linked.Set(mapping.AttrExternalID, employeeID)
+	return linked
+}
+
+func (a *Activities) findLeaver(ctx context.Context, in EnforceStatusInput, fields []string) (match, error) {
+	m, err := a.findLinked(ctx, in.EmployeeID, fields)
+	if err != nil || m.found {
+		return m, err
+	}
+	return a.findByAddress(ctx, in.EmployeeID, in.Email, in.Username, fields)
+}
+
+// endSessions logs a suspended user out everywhere. The suspension is in place
+// by then, so a credential that may not end sessions is said and not fatal.
+func (a *Activities) endSessions(ctx context.Context, userID int64, out *EnforceStatusResult) error {
+	err := a.OneLogin.EndSessions(ctx, userID)
+	var refused *onelogin.AuthError
+	var open *onelogin.BreakerOpenError
+	var gone *onelogin.NotFoundError
+	switch {
+	case errors.As(err, &refused), errors.As(err, &open):
+		out.Notes = append(out.Notes, "The user is suspended, but OneLogin refused to end running sessions: give the API credential the scope \"Manage users\", and end them by hand in OneLogin")
+		return nil
+	case errors.As(err, &gone):
+		return nil
+	default:
+		return err
+	}
+}

@@ -1,0 +1,47 @@
+package activities
+
+import "bob-onelogin/internal/mapping"
+
+// LastSync is what one synchronisation of a person leaves for the next. It
+// travels in the result of the workflow, so that it outlives the run without
+// a store of its own. What a run did not need it does not know, and says so.
+type LastSync struct {
+	// Memory tells differences that OneLogin makes itself from Bob's. It is
+	// meaningful only where MemoryKnown is set.
+	Memory      mapping.Memory `json:"memory,omitempty"`
+	MemoryKnown bool           `json:"memoryKnown,omitempty"`
+	// SuspendedByUs says whether this program's last word on the status was a
+	// suspension because of Bob; nil where the run had no word on it.
+	SuspendedByUs *bool `json:"suspendedByUs,omitempty"`
+}
+
+// Or fills what l does not know from an earlier synchronisation.
+func (l LastSync) Or(earlier LastSync) LastSync {
+	if !l.MemoryKnown {
+		l.Memory, l.MemoryKnown = earlier.Memory, earlier.MemoryKnown
+	}
+	if l.SuspendedByUs == nil {
+		l.SuspendedByUs = earlier.SuspendedByUs
+	}
+	return l
+}
+
+// WithSuspension records this program's word on the status.
+func (l LastSync) WithSuspension(suspended bool) LastSync {
+	l.SuspendedByUs = &suspended
+	return l
+}
+
+// Complete reports whether nothing older can add to l.
+func (l LastSync) Complete() bool { return l.MemoryKnown && l.SuspendedByUs != nil }
+
+func (l LastSync) suspendedByUs() bool { return l.SuspendedByUs != nil && *l.SuspendedByUs }
+
+// after returns what to remember after a write. Nothing written and nothing
+// recalled leaves the memory unknown.
+func (l LastSync) after(m mapping.Memory) LastSync {
+	if l.MemoryKnown || len(m) > 0 {
+		l.Memory, l.MemoryKnown = m, true
+	}
+	return l
+}

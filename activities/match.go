@@ -1,0 +1,200 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/lifecycle"
+	"bob-onelogin/internal/mapping"
+	"bob-onelogin/internal/onelogin"
+)
+
+// matchedBy says by which rule a OneLogin user was taken for a person's.
+type matchedBy string
+
+const (
+	byLink    matchedBy = "external_id"
+	byAddress matchedBy = "address"
+	// byRelink: found by address, linked to a Bob person who is gone or
+	// inactive, such as the contractor's record of somebody now employed.
+	byRelink matchedBy = "relink"
+)
+
+// match is a person's user in OneLogin.
+type match struct {
+	user  onelogin.User
+	by    matchedBy
+	found bool
+}
+
+// findLinked looks a person's user up by its link, the Bob id in external_id.
+func (a *Activities) findLinked(ctx context.Context, employeeID string, fields []string) (match, error) {
+	users, err := a.OneLogin.FindByExternalID(ctx, employeeID, fields)
+	if err != nil {
+		return match{}, err
+	}
+	switch len(users) {
+	case 0:
+		a.links.drop(employeeID)
+		return match{}, nil
+	case 1:
+		a.links.put(employeeID, users[0].ID())
+		return match{user: users[0], by: byLink, found: true}, nil
+	default:
+		return match{}, conflictf("OneLogin users %s both carry Bob id %s in external_id: clear external_id on the wrong one, then run `starter sync %s`",
+			userIDs(users), employeeID, employeeID)
+	}
+}
+
+// findByAddress looks for a person's user that carries no link yet: by e-mail,
+// then by username. Users under either that are linked to somebody else are
+// taken over only if that somebody is gone from Bob or inactive there.
+func (a *Activities) findByAddress(ctx context.Context, employeeID, email, username string, fields []string) (match, error) {
+	var candidates []onelogin.User
+	if email != "" {
+		users, err := a.OneLogin.FindByEmail(ctx, email, fields)
+		if err != nil {
+			return match{}, err
+		}
+		candidates = users
+	}
+	// A single user under the address that has the username as well is the
+	// holder of both; only then is there nothing left to find by username.
+	holdsBoth := len(candidates) == 1 && strings.EqualFold(candidates[0].Username(), username)
+	if username != "" && !holdsBoth {
+		users, err := a.OneLogin.FindByUsername(ctx, username, fields)
+		if err != nil {
+			return match{}, err
+		}
+		for _, u := range users {
+			if !slices.ContainsFunc(candidates, func(c onelogin.User) bool { return c.ID() == u.ID() }) {
+				candidates = append(candidates, u)
+			}
+		}
+	}
+	switch len(candidates) {
+	case 0:
+		return match{}, nil
+	case 1:
+		return a.claim(ctx, employeeID, candidates[0])
+	default:
+		return match{}, conflictf("OneLogin users %s both match employee %s by e-mail or username: change the address or username of the wrong one, then run `starter sync %s`",
+			userIDs(candidates), employeeID, employeeID)
+	}
+}
+
+// claim decides whether a user found by address is the person's.
+func (a *Activities) claim(ctx context.Context, employeeID string, u onelogin.User) (match, error) {
+	switch link := u.ExternalID(); link {
+	case "":
+		return match{user: u, by: byAddress, found: true}, nil
+	case employeeID:
+		return match{user: u, by: byLink, found: true}, nil
+	default:
+		if !bob.IsEmployeeID(link) {
+			return match{}, conflictf("OneLogin user %d has the address of employee %s, but its external_id is not a Bob id: clear external_id there if the user is this person's, then run `starter sync %s`",
+				u.ID(), employeeID, employeeID)
+		}
+		gone, err := a.goneOrInactive(ctx, link)
+		if err != nil {
+			return match{}, fmt.Errorf("look at the employee whom the user is linked to: %w", err)
+		}
+		if !gone {
+			return match{}, &foreignLinkError{UserID: u.ID(), EmployeeID: employeeID, LinkedTo: link}
+		}
+		return match{user: u, by: byRelink, found: true}, nil
+	}
+}
+
+// goneOrInactive reports whether an employee has left Bob for good or is
+// inactive there. A future hire is neither.
+func (a *Activities) goneOrInactive(ctx context.Context, employeeID string) (bool, error) {
+	r, err := a.Bob.Person(ctx, employeeID, lifecycle.Fields())
+	var notFound *bob.NotFoundError
+	switch {
+	case errors.As(err, &notFound):
+		return true, nil
+	case err != nil:
+		return false, err
+	}
+	d := lifecycle.Decide(a.Settings().Policy, lifecycle.Situation{Now: time.Now(), Found: true, Record: r})
+	return d.Phase == lifecycle.PhaseLeave, nil
+}
+
+// managerUser returns the OneLogin id of a manager: 0 and no error where the
+// manager has no user there yet. cached tells that no call was made.
+func (a *Activities) managerUser(ctx context.Context, employeeID string) (id int64, cached bool, err error) {
+	if id, ok := a.links.get(employeeID); ok {
+		return id, true, nil
+	}
+	m, err := a.findLinked(ctx, employeeID, nil)
+	if err != nil || !m.found {
+		return 0, false, err
+	}
+	return m.user.ID(), false, nil
+}
+
+// userFields are the OneLogin attributes that a read must bring to compare a
+// user with what the mapping wants.
+func userFields(s mapping.Settings) []string {
+	var fields []string
+	for _, target := range mapping.Targets(s.Rules) {
+		if _, custom := mapping.CustomShortname(target); custom {
+			target = "custom_attributes"
+		}
+		if !slices.Contains(fields, target) {
+			fields = append(fields, target)
+		}
+	}
+	return fields
+}
+
+// foreignLinkError: the user under a person's address belongs to another
+// person who is active in Bob.
+type foreignLinkError struct {
+	UserID               int64
+	EmployeeID, LinkedTo string
+}
+
+func (e *foreignLinkError) Error() string {
+	return fmt.Sprintf("OneLogin user %d has the address of employee %s but is linked to employee %s, who is not gone from Bob: correct the address of one of them in Bob, or external_id in OneLogin, then run `starter sync %s`",
+		e.UserID, e.EmployeeID, e.LinkedTo, e.EmployeeID)
+}
+
+// conflictError is a situation that only a person can solve. Its text names
+// ids alone and the way out.
+type conflictError struct{ text string }
+
+func conflictf(format string, args ...any) error {
+	return &conflictError{text: fmt.Sprintf(format, args...)}
+}
+
+func (e *conflictError) Error() string { return e.text }
+
+// UserRef is what workflows need to know of a OneLogin user.
+type UserRef struct {
+	ID     int64 `json:"id,omitempty"`
+	Status int   `json:"status"`
+	State  int   `json:"state"`
+}
+
+func refTo(u onelogin.User) UserRef {
+	status, _ := u.Status()
+	state, _ := u.State()
+	return UserRef{ID: u.ID(), Status: int(status), State: int(state)}
+}
+
+// userIDs lists users for a sentence: "42 and 57".
+func userIDs(users []onelogin.User) string {
+	ids := make([]string, len(users))
+	for i, u := range users {
+		ids[i] = strconv.FormatInt(u.ID(), 10)
+	}
+	return strings.Join(ids, " and ")
+}

@@ -1,0 +1,156 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
+	"bob-onelogin/internal/mapping"
+)
+
+// ReadEmployeeInput asks for one person and what to do about them.
+type ReadEmployeeInput struct {
+	EmployeeID string `json:"employeeId"`
+	// Now is the workflow's time: the same clock that fires its timers.
+	Now     time.Time       `json:"now"`
+	Signs   lifecycle.Signs `json:"signs,omitzero"`
+	Revoked bool            `json:"revoked,omitempty"`
+	// DeletedEmail is the address that a deletion event named.
+	DeletedEmail string `json:"deletedEmail,omitempty"`
+}
+
+// ReadEmployeeResult is what Bob said and what it calls for.
+type ReadEmployeeResult struct {
+	Found    bool               `json:"found"`
+	Record   employee.Record    `json:"record,omitzero"`
+	Decision lifecycle.Decision `json:"decision"`
+	// Address finds a leaver's OneLogin user that carries no link; only set
+	// where Bob knows the person no more.
+	Address string `json:"address,omitempty"`
+	// Digest is the same for two reads that call for the same.
+	Digest string `json:"digest"`
+	// SettingsVersion identifies the provisioning settings that decided.
+	SettingsVersion string `json:"settingsVersion"`
+	// SearchAttributes says that workflows may set search attributes.
+	SearchAttributes bool `json:"searchAttributes,omitempty"`
+}
+
+// ReadEmployee reads one person from Bob and decides what the read calls for.
+// A person whom Bob does not know is a result, not an error; every other
+// failure is an error, so that it can never be mistaken for a leaver.
+func (a *Activities) ReadEmployee(ctx context.Context, in ReadEmployeeInput) (ReadEmployeeResult, error) {
+	var out ReadEmployeeResult
+	err := attempt(ctx, "read the employee from Bob", func(ctx context.Context, _ *try) error {
+		var err error
+		out, err = a.readEmployee(ctx, in)
+		return err
+	})
+	return out, err
+}
+
+func (a *Activities) readEmployee(ctx context.Context, in ReadEmployeeInput) (ReadEmployeeResult, error) {
+	settings := a.Settings()
+	out := ReadEmployeeResult{SettingsVersion: settings.Version, SearchAttributes: a.SearchAttributes()}
+
+	record, err := a.Bob.Person(ctx, in.EmployeeID, settings.BobFields())
+	var notFound *bob.NotFoundError
+	switch {
+	case errors.As(err, &notFound):
+		out.Address, err = a.addressOfDeleted(ctx, in)
+		if err != nil {
+			return ReadEmployeeResult{}, err
+		}
+	case err != nil:
+		return ReadEmployeeResult{}, err
+	default:
+		out.Found, out.Record = true, record
+		if err := a.addLabels(ctx, &out.Record); err != nil {
+			return ReadEmployeeResult{}, err
+		}
+	}
+
+	out.Decision = lifecycle.Decide(settings.Policy, lifecycle.Situation{
+		Now: in.Now, Found: out.Found, Record: out.Record, Signs: in.Signs, Revoked: in.Revoked,
+	})
+	if rule, admitted := admits(settings.Scope, in.EmployeeID, out); !admitted {
+		out.Decision = lifecycle.Decision{
+			Phase: lifecycle.PhaseNone, Standing: lifecycle.StandingUnknown,
+			Reason: "Out of scope: " + rule,
+		}
+	}
+	out.Digest, err = digestOf(out)
+	return out, err
+}
+
+// admits asks the scope about a person. Of somebody whom Bob knows no more
+// only the id can be asked: a missing department is no reason to leave a
+// leaver inside.
+func admits(scope mapping.Scope, id string, read ReadEmployeeResult) (string, bool) {
+	if read.Found {
+		return scope.Admits(read.Record)
+	}
+	return mapping.Scope{Exclude: scope.Exclude}.Admits(employee.Record{ID: id})
+}
+
+// addressOfDeleted returns the address of a deleted person if nobody else in
+// Bob has it by now: HR deletes duplicate records, and the address then
+// belongs to the record that stays.
+func (a *Activities) addressOfDeleted(ctx context.Context, in ReadEmployeeInput) (string, error) {
+	if !in.Signs.Deleted || in.DeletedEmail == "" {
+		return "", nil
+	}
+	holders, err := a.Bob.SearchByEmail(ctx, in.DeletedEmail, []string{mapping.FieldID})
+	if err != nil {
+		return "", fmt.Errorf("look for another holder of the deleted person's address: %w", err)
+	}
+	if slices.ContainsFunc(holders, func(r employee.Record) bool { return r.ID != in.EmployeeID }) {
+		return "", nil
+	}
+	return in.DeletedEmail, nil
+}
+
+// addLabels gives list fields their label where Bob's answer left it out.
+func (a *Activities) addLabels(ctx context.Context, r *employee.Record) error {
+	for field, list := range mapping.DefaultListFields() {
+		id, presence, err := r.Text(field)
+		if err != nil || presence != employee.Present {
+			continue
+		}
+		if _, p := r.Label(field); p == employee.Present {
+			continue
+		}
+		label, ok, err := a.labels.get(ctx, a.Bob, list, id)
+		if err != nil {
+			return fmt.Errorf("read Bob's list %q: %w", list, err)
+		}
+		if ok {
+			if r.Labels == nil {
+				r.Labels = map[string]any{}
+			}
+			r.Labels[field] = label
+		}
+	}
+	return nil
+}
+
+// digestOf identifies what a read calls for. The moments at which to look
+// again move with every read and are left out.
+func digestOf(r ReadEmployeeResult) (string, error) {
+	r.Decision.WakeAt = time.Time{}
+	r.Decision.Reason = ""
+	r.Digest = ""
+	b, err := json.Marshal(r)
+	if err != nil {
+		return "", fmt.Errorf("digest the read: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8]), nil
+}

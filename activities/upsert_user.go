@@ -1,0 +1,386 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
+	"bob-onelogin/internal/mapping"
+	"bob-onelogin/internal/onelogin"
+)
+
+// UpsertUserInput is the user that OneLogin should have.
+type UpsertUserInput struct {
+	EmployeeID string          `json:"employeeId"`
+	Desired    mapping.Desired `json:"desired"`
+	// Standing decides the status of a new user and what follows for an
+	// existing one.
+	Standing  lifecycle.Standing `json:"standing"`
+	Activated bool               `json:"activated,omitempty"`
+	// Known is the user where an earlier step has read it already; it saves
+	// the look-up and rules out a creation.
+	Known *onelogin.User `json:"known,omitempty"`
+	// ManagerUserID is the manager's OneLogin id where the manager's own
+	// workflow has told it.
+	ManagerUserID int64 `json:"managerUserId,omitempty"`
+	// Last is what this workflow run already knows of earlier writes.
+	Last LastSync `json:"last,omitzero"`
+}
+
+// UpsertUserResult is what was found and done.
+type UpsertUserResult struct {
+	Outcome employee.Outcome `json:"outcome"`
+	User    UserRef          `json:"user,omitzero"`
+	// Changed lists the attributes written, by name, without values.
+	Changed []string `json:"changed,omitempty"`
+	// Reason and Notes are sentences for people.
+	Reason string   `json:"reason"`
+	Notes  []string `json:"notes,omitempty"`
+	// StatusRule says why the status is what it is.
+	StatusRule string `json:"statusRule,omitempty"`
+	// Lifted: a suspension was lifted.
+	Lifted bool `json:"lifted,omitempty"`
+	// MissingManager is the Bob id of a manager without a OneLogin user.
+	MissingManager string `json:"missingManager,omitempty"`
+	// Last is for the next synchronisation.
+	Last LastSync `json:"last,omitzero"`
+}
+
+// UpsertUser makes the OneLogin user of a person say what Bob says: it finds
+// the user by its link and writes only what differs, or creates it. A user
+// who is there under the address already is adopted.
+//
+// Every attempt begins by looking, so that a creation whose answer was lost
+// is found and not repeated; and the link travels with the creation, so that
+// the finding is certain.
+func (a *Activities) UpsertUser(ctx context.Context, in UpsertUserInput) (UpsertUserResult, error) {
+	var out UpsertUserResult
+	err := attempt(ctx, "upsert the OneLogin user", func(ctx context.Context, t *try) error {
+		u := upsert{Activities: a, in: in, settings: a.Settings(), try: t}
+		var err error
+		out, err = u.run(ctx)
+		return err
+	})
+	return out, err
+}
+
+// upsert is one attempt.
+type upsert struct {
+	*Activities
+	in       UpsertUserInput
+	settings mapping.Settings
+	try      *try
+
+	last           LastSync
+	desired        mapping.Attributes
+	notes          []string
+	missingManager string
+	cachedManager  bool
+}
+
+func (u *upsert) run(ctx context.Context) (UpsertUserResult, error) {
+	u.notes = slices.Clone(u.in.Desired.Notes)
+	u.last = u.in.Last
+	m := match{found: u.in.Known != nil}
+	if m.found {
+		m.user, m.by = *u.in.Known, byLink
+		if m.user.ExternalID() == "" {
+			m.by = byAddress
+		}
+	} else {
+		var err error
+		if m, err = u.findLinked(ctx, u.in.EmployeeID, userFields(u.settings)); err != nil {
+			return UpsertUserResult{}, err
+		}
+	}
+	if err := u.prepare(ctx); err != nil {
+		return UpsertUserResult{}, err
+	}
+	if m.found {
+		return u.update(ctx, m)
+	}
+
+	out, err := u.create(ctx)
+	var duplicate *onelogin.DuplicateError
+	if !errors.As(err, &duplicate) {
+		return out, err
+	}
+	// The refused creation had no effect: what is written next says so itself.
+	u.try.intend(intent{})
+	m, err = u.findByAddress(ctx, u.in.EmployeeID, u.text(mapping.AttrEmail), u.text(mapping.AttrUsername), userFields(u.settings))
+	if err != nil {
+		return UpsertUserResult{}, err
+	}
+	if !m.found {
+		return UpsertUserResult{}, conflictf("OneLogin says that the address or username of employee %s is taken, but shows no user with it: it may belong to a deleted or hidden user; ask OneLogin's support to free it, then run `starter sync %s`",
+			u.in.EmployeeID, u.in.EmployeeID)
+	}
+	return u.update(ctx, m)
+}
+
+// prepare completes what the mapping wants by what only OneLogin knows: which
+// custom attributes are defined, and the manager's id.
+func (u *upsert) prepare(ctx context.Context) error {
+	u.desired = mapping.Attributes{}
+	for name, value := range u.in.Desired.Attributes {
+		if shortname, custom := mapping.CustomShortname(name); custom {
+			defined, err := u.attributes.has(ctx, u.OneLogin, shortname, u.settings.CreateCustomAttributes)
+			if err != nil {
+				return fmt.Errorf("read the custom attributes: %w", err)
+			}
+			if !defined {
+				u.note("%s is left out: OneLogin has no custom attribute of that shortname; define it there, or set create_custom_attributes: true", name)
+				continue
+			}
+		}
+		u.desired[name] = value
+	}
+	u.desired.Set(mapping.AttrExternalID, u.in.EmployeeID)
+	return u.prepareManager(ctx)
+}
+
+func (u *upsert) prepareManager(ctx context.Context) error {
+	manager := u.in.Desired.Manager
+	switch {
+	case !manager.Known:
+		return nil
+	case manager.EmployeeID == "":
+		u.desired[mapping.AttrManagerUserID] = nil
+		return nil
+	case u.in.ManagerUserID != 0:
+		u.links.put(manager.EmployeeID, u.in.ManagerUserID)
+	}
+	id, cached, err := u.managerUser(ctx, manager.EmployeeID)
+	var conflict *conflictError
+	switch {
+	case errors.As(err, &conflict):
+		u.note("%s is left alone: %v", mapping.AttrManagerUserID, conflict)
+	case err != nil:
+		return fmt.Errorf("look up the manager: %w", err)
+	case id == 0:
+		u.missingManager = manager.EmployeeID
+	default:
+		u.cachedManager = cached
+		u.desired.Set(mapping.AttrManagerUserID, strconv.FormatInt(id, 10))
+	}
+	return nil
+}
+
+func (u *upsert) create(ctx context.Context) (UpsertUserResult, error) {
+	status, rule := lifecycle.StatusOnCreate(u.settings.Policy, u.in.Standing)
+	attributes := mapping.Attributes{}
+	for name, value := range u.desired {
+		if value != nil {
+			attributes[name] = value
+		}
+	}
+	attributes.Set(mapping.AttrStatus, strconv.Itoa(status))
+	u.try.intend(intent{Outcome: employee.Created, Changed: attributes.Names()})
+	user, err := u.OneLogin.CreateUser(ctx, wire(attributes))
+	if err != nil {
+		return UpsertUserResult{}, u.refused(err)
+	}
+	u.links.put(u.in.EmployeeID, user.ID())
+	out := u.result(user, employee.Created, attributes, rule)
+	out.Reason = "New OneLogin user " + strconv.FormatInt(user.ID(), 10) + ", " + rule
+	return out, nil
+}
+
+// update writes what differs.
+func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) {
+	changed := mapping.Diff(u.desired, m.user)
+	if err := u.recall(ctx, m.user, changed); err != nil {
+		return UpsertUserResult{}, err
+	}
+	write, normalised, overwritten := mapping.Contested(changed, m.user, u.last.Memory, u.in.EmployeeID)
+	if len(normalised) > 0 {
+		u.note("OneLogin keeps its own form of %v; it is not written again", normalised)
+	}
+	if len(overwritten) > 0 {
+		u.note("%v was overwritten by a OneLogin mapping after each write and is not written again: change that mapping in OneLogin, or take the attribute out of the provisioning file", overwritten)
+	}
+	status := u.decideStatus(m.user)
+	if status.Action == lifecycle.Activate {
+		write.Set(mapping.AttrStatus, strconv.Itoa(int(onelogin.StatusActive)))
+	}
+	if len(write) == 0 {
+		out := u.result(m.user, employee.Unchanged, nil, status.Rule)
+		out.Reason = "OneLogin already says what Bob says"
+		if before := u.try.before; before != nil {
+			out.Outcome, out.Changed = before.Outcome, before.Changed
+			out.Reason = "Done by an earlier attempt whose answer was lost: OneLogin user " + strconv.FormatInt(m.user.ID(), 10) + " says what Bob says"
+		}
+		return out, nil
+	}
+	outcome := employee.Updated
+	switch {
+	case m.by == byRelink:
+		outcome = employee.Relinked
+	case status.Action == lifecycle.Activate:
+		outcome = employee.Reactivated
+	case m.by == byLink && (has(write, mapping.AttrEmail) || has(write, mapping.AttrUsername)):
+		outcome = employee.Renamed
+	}
+	u.try.intend(intent{Outcome: outcome, Changed: write.Names()})
+
+	user, err := u.OneLogin.UpdateUser(ctx, m.user.ID(), wire(write))
+	var duplicate *onelogin.DuplicateError
+	switch {
+	case errors.As(err, &duplicate):
+		return UpsertUserResult{}, u.nameTaken(ctx, m.user.ID())
+	case err != nil:
+		return UpsertUserResult{}, u.refused(err)
+	}
+	u.links.put(u.in.EmployeeID, user.ID())
+	out := u.result(user, outcome, write, status.Rule)
+	out.Lifted = status.Action == lifecycle.Activate
+	out.Reason = reasonFor(m, outcome)
+	return out, nil
+}
+
+// recall asks Temporal what earlier runs of this person's workflow left, where
+// a difference or a suspension makes it matter and this run does not know.
+func (u *upsert) recall(ctx context.Context, user onelogin.User, changed mapping.Attributes) error {
+	status, _ := user.Status()
+	if u.last.Complete() || (len(changed) == 0 && status != onelogin.StatusSuspended) {
+		return nil
+	}
+	earlier, err := u.Recall(ctx, u.in.EmployeeID)
+	if err != nil {
+		return fmt.Errorf("recall the last synchronisation: %w", err)
+	}
+	u.last = u.last.Or(earlier)
+	u.last.MemoryKnown = true
+	return nil
+}
+
+func reasonFor(m match, outcome employee.Outcome) string {
+	id := strconv.FormatInt(m.user.ID(), 10)
+	switch {
+	case outcome == employee.Relinked:
+		return "Took over OneLogin user " + id + " from Bob employee " + m.user.ExternalID() + ", who is gone or inactive in Bob"
+	case m.by == byAddress:
+		return "Adopted OneLogin user " + id + ", found by e-mail or username, and linked it"
+	case outcome == employee.Reactivated:
+		return "OneLogin user " + id + " was suspended and is active again"
+	case outcome == employee.Renamed:
+		return "OneLogin user " + id + " was renamed in place"
+	default:
+		return "OneLogin user " + id + " now says what Bob says"
+	}
+}
+
+// decideStatus says whether the suspension of an existing user is lifted. A
+// suspension is never decided here: that is EnforceStatus's work.
+func (u *upsert) decideStatus(user onelogin.User) lifecycle.StatusDecision {
+	if u.in.Standing == lifecycle.StandingLeft {
+		return lifecycle.StatusDecision{Action: lifecycle.KeepStatus, Rule: "the person's access has ended"}
+	}
+	status, known := user.Status()
+	return lifecycle.DecideStatus(u.settings.Policy, lifecycle.UserState{
+		Status: int(status), StatusKnown: known, Standing: u.in.Standing, Activated: u.in.Activated,
+		SuspendedByUs: u.last.suspendedByUs(),
+	})
+}
+
+func (u *upsert) result(user onelogin.User, outcome employee.Outcome, written mapping.Attributes, statusRule string) UpsertUserResult {
+	if state, _ := user.State(); state == onelogin.StateUnlicensed {
+		u.note("OneLogin reports this user as Unlicensed: no licence is free, and the person cannot log in until one is")
+	}
+	return UpsertUserResult{
+		Outcome: outcome, User: refTo(user), Changed: written.Names(), Notes: u.notes,
+		MissingManager: u.missingManager, StatusRule: statusRule,
+		Last: u.last.after(mapping.Remember(u.last.Memory, u.desired, written, user, u.in.EmployeeID)),
+	}
+}
+
+// nameTaken explains a rename that OneLogin refused as a duplicate. The
+// account under the new address is somebody else's until a person says
+// otherwise: two accounts are never merged.
+func (u *upsert) nameTaken(ctx context.Context, userID int64) error {
+	holder := "another user"
+	for _, find := range []func(context.Context) ([]onelogin.User, error){
+		func(ctx context.Context) ([]onelogin.User, error) {
+			return u.OneLogin.FindByEmail(ctx, u.text(mapping.AttrEmail), nil)
+		},
+		func(ctx context.Context) ([]onelogin.User, error) {
+			return u.OneLogin.FindByUsername(ctx, u.text(mapping.AttrUsername), nil)
+		},
+	} {
+		users, err := find(ctx)
+		if err != nil {
+			return fmt.Errorf("look for the holder of the new address: %w", err)
+		}
+		users = slices.DeleteFunc(users, func(o onelogin.User) bool { return o.ID() == userID })
+		if len(users) > 0 {
+			holder = "user " + userIDs(users)
+			break
+		}
+	}
+	return conflictf("OneLogin user %d of employee %s cannot take its new address: OneLogin says that %s has it; rename or delete the account that should not have it, then run `starter sync %s`",
+		userID, u.in.EmployeeID, holder, u.in.EmployeeID)
+}
+
+// refused drops what a refusal may be owed to, so that the next attempt looks
+// afresh.
+func (u *upsert) refused(err error) error {
+	var invalid *onelogin.ValidationError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	u.attributes.forget()
+	if u.cachedManager {
+		u.links.drop(u.in.Desired.Manager.EmployeeID)
+		return &staleError{err}
+	}
+	return err
+}
+
+func (u *upsert) text(attribute string) string {
+	if v := u.desired[attribute]; v != nil {
+		return *v
+	}
+	return ""
+}
+
+func (u *upsert) note(format string, args ...any) {
+	u.notes = append(u.notes, fmt.Sprintf(format, args...))
+}
+
+// staleError: a write was refused that stood on a cached id; the next attempt
+// stands on a fresh one.
+type staleError struct{ cause error }
+
+func (e *staleError) Error() string { return "a remembered id may be out of date: " + e.cause.Error() }
+func (e *staleError) Unwrap() error { return e.cause }
+
+func has(a mapping.Attributes, name string) bool {
+	_, ok := a[name]
+	return ok
+}
+
+// wire turns mapped attributes into the client's: integers where OneLogin's
+// API wants them.
+func wire(a mapping.Attributes) onelogin.Attributes {
+	out := make(onelogin.Attributes, len(a))
+	for name, value := range a {
+		switch {
+		case value == nil:
+			out[name] = nil
+		case mapping.IsInteger(name):
+			n, err := strconv.ParseInt(*value, 10, 64)
+			if err != nil {
+				out[name] = *value // OneLogin refuses it and names the attribute
+				continue
+			}
+			out[name] = n
+		default:
+			out[name] = *value
+		}
+	}
+	return out
+}

@@ -1,0 +1,104 @@
+package onelogin_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"bob-onelogin/dev/sim/onelogin"
+)
+
+func TestHourlyBudget(t *testing.T) {
+	a := newAccount(t, onelogin.Config{HourlyBudget: 3})
+	budget := func(call string) (status int, limit, remaining string, reset int) {
+		got := a.call(call, "")
+		reset, _ = strconv.Atoi(got.header.Get("X-RateLimit-Reset"))
+		return got.status, got.header.Get("X-RateLimit-Limit"), got.header.Get("X-RateLimit-Remaining"), reset
+	}
+	a.send("GET", "/api/2/users", "", "bearer x") // a refused token costs nothing
+	for i, call := range []string{"GET /api/2/users", "GET /api/2/users/1", "PUT /api/1/users/1/logout"} {
+		_, limit, remaining, reset := budget(call)
+		if limit != "3" || remaining != strconv.Itoa(2-i) || reset < 3590 || reset > 3600 {
+			t.Errorf("call %d: limit %s, remaining %s, reset %d", i, limit, remaining, reset)
+		}
+	}
+	a.ctl.Clock().Advance(20 * time.Minute)
+	if status, limit, remaining, reset := budget("GET /api/2/users"); status != 429 || limit != "3" || remaining != "0" || reset < 2390 || reset > 2400 {
+		t.Errorf("exhausted: %d, limit %s, remaining %s, reset %d", status, limit, remaining, reset)
+	}
+	a.call("GET /api/2/users", "").want(t, 429, `{"message":"Too Many Requests","name":"TooManyRequestsError","statusCode":429}`)
+	a.call("PUT /api/1/users/1/logout", "").want(t, 429,
+		`{"status":{"error":true,"code":429,"type":"too many requests","message":"Too Many Requests"}}`)
+
+	data, _ := a.call("GET /auth/rate_limit", "").object(t)["data"].(map[string]any)
+	if data["X-RateLimit-Limit"] != 3.0 || data["X-RateLimit-Remaining"] != 0.0 || data["X-RateLimit-Reset"].(float64) > 2400 {
+		t.Errorf("rate limit: %v", data)
+	}
+	a.ctl.Clock().Advance(40 * time.Minute)
+	if status, _, remaining, reset := budget("GET /api/2/users"); status != 200 || remaining != "2" || reset < 3590 {
+		t.Errorf("next hour: %d, remaining %s, reset %d", status, remaining, reset)
+	}
+}
+
+func TestBurstIsRefusedAtTheEdge(t *testing.T) {
+	const page = "<html><body><h1>429 Too Many Requests</h1>\nYou have sent too many requests in a given amount of time.\n</body></html>\n"
+	a := newAccount(t, onelogin.Config{BurstPerSecond: 1})
+	a.ctl.Clock().Advance(time.Hour) // past the second in which the token was issued
+
+	// However slow this machine is, one of the calls finds its second taken.
+	var refused response
+	for refused.status != 429 {
+		refused = a.call("GET /api/2/users", "")
+		if refused.status != 200 && refused.status != 429 {
+			t.Fatalf("status %d", refused.status)
+		}
+	}
+	refused.want(t, 429, page)
+	if got := refused.header.Get("Content-Type"); got != "text/html" || len(refused.body) != 117 {
+		t.Errorf("%s of %d bytes, want text/html of 117", got, len(refused.body))
+	}
+	if got := refused.header.Get("X-RateLimit-Limit"); got != "" {
+		t.Errorf("rate limit headers at the edge: %s", got)
+	}
+	a.ctl.Clock().Advance(time.Second)
+	if got := a.call("GET /api/2/users", ""); got.status != 200 {
+		t.Errorf("a second later: %d", got.status)
+	}
+}
+
+func TestLimitsChangeAtRunTime(t *testing.T) {
+	a := newAccount(t, onelogin.Config{})
+	got := a.send("PUT", "/_sim/settings", `{"hourly_budget":1,"burst_per_second":-1,"licences":7}`, "")
+	settings := got.object(t)
+	if got.status != 200 || settings["hourly_budget"] != 1.0 || settings["licences"] != 7.0 || settings["max_limit"] != 100.0 {
+		t.Errorf("settings: %d %s", got.status, got.body)
+	}
+	for i := range 200 {
+		if got := a.call("GET /api/2/users", ""); got.status != 200 && i == 0 || got.status != 429 && i > 0 {
+			t.Fatalf("call %d: status %d", i, got.status)
+		}
+	}
+	a.send("PUT", "/_sim/settings", `{"hourly_budget":-1}`, "")
+	if got := a.call("GET /api/2/users", ""); got.status != 200 || got.header.Get("X-RateLimit-Limit") != "" {
+		t.Errorf("without a budget: %d, limit %q", got.status, got.header.Get("X-RateLimit-Limit"))
+	}
+	tests := map[string]string{
+		"unknown key":       `{"licenses":5}`,
+		"bad duration":      `{"unlicensed_after":"soon"}`,
+		"no page":           `{"max_limit":0}`,
+		"negative licences": `{"licences":-1}`,
+		"unknown attribute": `{"force":{"dept":"x"}}`,
+		"wrong kind":        `{"force":{"status":"x"}}`,
+	}
+	for name, body := range tests {
+		t.Run(name, func(t *testing.T) {
+			before := a.Settings()
+			if got := a.send("PUT", "/_sim/settings", body, ""); got.status != 400 {
+				t.Errorf("status %d: %s", got.status, got.body)
+			}
+			if after := a.Settings(); after.Licences != before.Licences || after.MaxLimit != before.MaxLimit || len(after.Force) != 0 {
+				t.Errorf("refused settings took effect: %+v", after)
+			}
+		})
+	}
+}

@@ -1,0 +1,54 @@
+// Package connect opens the connection to Temporal, configured as Temporal's
+// own CLI is: by the TEMPORAL_* variables and the profile file that they name.
+package connect
+
+import (
+	"context"
+	"fmt"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	"go.uber.org/zap"
+
+	"bob-onelogin/internal/logging"
+)
+
+// Temporal connects, and returns the client with the namespace that it uses.
+// It fails at once where the server cannot be reached.
+func Temporal(ctx context.Context, z *zap.Logger) (client.Client, string, error) {
+	o, err := options(z)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := client.DialContext(ctx, o)
+	if err != nil {
+		return nil, "", fmt.Errorf("connect to Temporal at %s (TEMPORAL_ADDRESS): %w", o.HostPort, err)
+	}
+	return c, o.Namespace, nil
+}
+
+// TemporalLazily does not wait for the server: calls fail until it is there.
+// The webhook endpoint starts without Temporal and says 503 meanwhile.
+func TemporalLazily(z *zap.Logger) (client.Client, string, error) {
+	o, err := options(z)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := client.NewLazyClient(o)
+	return c, o.Namespace, err
+}
+
+func options(z *zap.Logger) (client.Options, error) {
+	o, err := envconfig.LoadDefaultClientOptions()
+	if err != nil {
+		return o, fmt.Errorf("read Temporal's configuration (TEMPORAL_* variables or profile file): %w", err)
+	}
+	if o.HostPort == "" {
+		o.HostPort = client.DefaultHostPort
+	}
+	if o.Namespace == "" {
+		o.Namespace = client.DefaultNamespace
+	}
+	o.Logger = logging.ForTemporal(z)
+	return o, nil
+}

@@ -1,0 +1,221 @@
+// Package dispatch delivers events and requests to employees' workflows, and
+// asks them what they know. It is the only place outside the workflows that
+// knows how an employee's workflow is started: under the employee's own ID,
+// together with the signal, in one transaction of the Temporal server.
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"bob-onelogin/activities"
+	"bob-onelogin/internal/employee"
+	"bob-onelogin/workflows"
+)
+
+// Dispatcher talks to employees' workflows through one Temporal client.
+type Dispatcher struct {
+	client    client.Client
+	namespace string
+	tracking  tracking
+}
+
+// New returns a dispatcher for a namespace.
+func New(c client.Client, namespace string) *Dispatcher {
+	return &Dispatcher{client: c, namespace: namespace}
+}
+
+// Signal delivers an event to an employee's workflow, starting it if it does
+// not run. When it returns nil, the server has the event in its database.
+func (d *Dispatcher) Signal(ctx context.Context, employeeID string, e employee.Event) error {
+	_, err := withTracking(ctx, d, employeeID, workflows.InitialState(e.Type), func(o client.StartWorkflowOptions) (client.WorkflowRun, error) {
+		return d.client.SignalWithStartWorkflow(ctx, o.ID, workflows.EventSignal, e, o, workflows.EmployeeSyncName, workflows.EmployeeSyncInput{})
+	})
+	if err != nil {
+		return fmt.Errorf("deliver %s to %s: %w", e.Type, workflows.EmployeeWorkflowID(employeeID), err)
+	}
+	return nil
+}
+
+// ErrNoAnswer: the request was not answered in time; most often no worker
+// polls the task queue.
+var ErrNoAnswer = errors.New("no answer in time")
+
+// SyncNow asks an employee's workflow for a synchronisation now, starting it
+// if it does not run, and returns what it came to. It waits for an answer as
+// long as ctx lets it, and returns ErrNoAnswer after that.
+func (d *Dispatcher) SyncNow(ctx context.Context, employeeID string) (workflows.Result, error) {
+	handle, err := withTracking(ctx, d, employeeID, workflows.Syncing, func(o client.StartWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+		o.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+		return d.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+			StartWorkflowOperation: d.client.NewWithStartWorkflowOperation(o, workflows.EmployeeSyncName, workflows.EmployeeSyncInput{}),
+			UpdateOptions: client.UpdateWorkflowOptions{
+				WorkflowID: o.ID, UpdateName: workflows.SyncUpdate,
+				WaitForStage: client.WorkflowUpdateStageCompleted,
+			},
+		})
+	})
+	var result workflows.Result
+	if err == nil {
+		err = handle.Get(ctx, &result)
+	}
+	if ctx.Err() != nil {
+		return workflows.Result{}, ErrNoAnswer
+	}
+	return result, err
+}
+
+// Status asks an employee's workflow, running or closed, where it stands.
+// A *serviceerror.NotFound says that there is no such workflow.
+func (d *Dispatcher) Status(ctx context.Context, employeeID string) (workflows.StatusView, error) {
+	var view workflows.StatusView
+	answer, err := d.client.QueryWorkflow(ctx, workflows.EmployeeWorkflowID(employeeID), "", workflows.StatusQuery)
+	if err != nil {
+		return view, err
+	}
+	return view, answer.Get(&view)
+}
+
+// recallRuns bounds how many closed runs are looked through.
+const recallRuns = 20
+
+// Recall returns what earlier runs of an employee's workflow left for the
+// next, newest first, as far back as the namespace keeps closed workflows.
+func (d *Dispatcher) Recall(ctx context.Context, employeeID string) (activities.LastSync, error) {
+	var last activities.LastSync
+	id := workflows.EmployeeWorkflowID(employeeID)
+	closed, err := d.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: d.namespace, PageSize: recallRuns,
+		Query: fmt.Sprintf("WorkflowId = '%s' AND ExecutionStatus = 'Completed'", id),
+	})
+	if err != nil {
+		return last, fmt.Errorf("list closed runs of %s: %w", id, err)
+	}
+	for _, run := range closed.GetExecutions() {
+		var result workflows.Result
+		err := d.client.GetWorkflow(ctx, id, run.GetExecution().GetRunId()).Get(ctx, &result)
+		var gone *serviceerror.NotFound
+		switch {
+		case errors.As(err, &gone):
+			continue // retention has taken it since the listing
+		case err != nil:
+			return last, fmt.Errorf("read the result of an earlier run of %s: %w", id, err)
+		}
+		if last = last.Or(result.Last); last.Complete() {
+			break
+		}
+	}
+	return last, nil
+}
+
+// startOptions are those of every employee's workflow. It has no time-outs:
+// it may wait for a start date months ahead.
+func startOptions(employeeID string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:            workflows.EmployeeWorkflowID(employeeID),
+		TaskQueue:     workflows.TaskQueue,
+		StaticSummary: "Bob employee " + employeeID + " → OneLogin",
+	}
+}
+
+// withTracking starts with the first search attribute set where the namespace
+// has it, and without where the server does not accept it (yet).
+func withTracking[T any](ctx context.Context, d *Dispatcher, employeeID string, state workflows.SyncState, start func(client.StartWorkflowOptions) (T, error)) (T, error) {
+	o := startOptions(employeeID)
+	if !d.Tracked(ctx) {
+		return start(o)
+	}
+	o.TypedSearchAttributes = temporal.NewSearchAttributes(workflows.SyncStateKey.ValueSet(string(state)))
+	out, err := start(o)
+	var invalid *serviceerror.InvalidArgument
+	if !errors.As(err, &invalid) {
+		return out, err
+	}
+	d.tracking.lost()
+	return start(startOptions(employeeID))
+}
+
+// SearchAttributes are the program's search attributes and their types.
+func SearchAttributes() map[string]enumspb.IndexedValueType {
+	return map[string]enumspb.IndexedValueType{
+		workflows.SyncStateKey.GetName(): enumspb.INDEXED_VALUE_TYPE_KEYWORD,
+		workflows.SyncDueAtKey.GetName(): enumspb.INDEXED_VALUE_TYPE_DATETIME,
+	}
+}
+
+// RegisterSearchAttributes adds the program's search attributes to the
+// namespace where they are missing. On Temporal Cloud, and where permissions
+// do not allow it, an administrator has to; the error says so.
+func (d *Dispatcher) RegisterSearchAttributes(ctx context.Context) error {
+	missing, err := d.missingSearchAttributes(ctx)
+	if err != nil {
+		return fmt.Errorf("list the namespace's search attributes: %w", err)
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	_, err = d.client.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+		Namespace: d.namespace, SearchAttributes: missing,
+	})
+	var exists *serviceerror.AlreadyExists
+	if err != nil && !errors.As(err, &exists) {
+		return fmt.Errorf("add the search attributes SyncState (Keyword) and SyncDueAt (Datetime) to namespace %s: %w", d.namespace, err)
+	}
+	return nil
+}
+
+func (d *Dispatcher) missingSearchAttributes(ctx context.Context) (map[string]enumspb.IndexedValueType, error) {
+	known, err := d.client.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: d.namespace})
+	if err != nil {
+		return nil, err
+	}
+	missing := SearchAttributes()
+	for name, kind := range known.GetCustomAttributes() {
+		if missing[name] == kind {
+			delete(missing, name)
+		}
+	}
+	return missing, nil
+}
+
+// tracking remembers whether the namespace has the search attributes.
+type tracking struct {
+	mu     sync.Mutex
+	known  bool
+	nextAt time.Time
+}
+
+// trackingRetry is how often their absence is looked at again.
+const trackingRetry = 30 * time.Second
+
+func (t *tracking) lost() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known, t.nextAt = false, time.Now().Add(trackingRetry)
+}
+
+// Tracked reports whether workflows may set the search attributes. Where that
+// cannot be found out, they go without.
+func (d *Dispatcher) Tracked(ctx context.Context) bool {
+	d.tracking.mu.Lock()
+	defer d.tracking.mu.Unlock()
+	if d.tracking.known || time.Now().Before(d.tracking.nextAt) {
+		return d.tracking.known
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	missing, err := d.missingSearchAttributes(ctx)
+	d.tracking.known = err == nil && len(missing) == 0
+	d.tracking.nextAt = time.Now().Add(trackingRetry)
+	return d.tracking.known
+}

@@ -1,0 +1,41 @@
+// Command starter is what Bob's webhooks reach, and the operator's commands.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // zones work in images without a zone database
+
+	"github.com/alecthomas/kong"
+
+	"bob-onelogin/internal/config"
+)
+
+// cli is the command line.
+type cli struct {
+	Serve  serveCommand  `cmd:"" help:"Receive Bob's webhooks on STARTER_ADDR: POST /webhooks/bob, GET /healthz, GET /readyz."`
+	Sync   syncCommand   `cmd:"" help:"Synchronise one person now, and print what was found, decided and changed."`
+	Status statusCommand `cmd:"" help:"Show where one employee's workflow stands."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parsed := kong.Parse(&cli{},
+		kong.Name("starter"),
+		kong.Description("Starts and asks the Temporal workflows that keep OneLogin true to Bob.\nConfigured by environment variables; README.md lists them."),
+		kong.UsageOnError(),
+	)
+	cfg, err := config.LoadStarter(os.Environ())
+	if err == nil {
+		parsed.BindTo(ctx, (*context.Context)(nil))
+		err = parsed.Run(cfg)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "starter:", err)
+		os.Exit(1)
+	}
+}

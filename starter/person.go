@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/temporal"
+	"go.uber.org/zap"
+
+	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/config"
+	"bob-onelogin/internal/connect"
+	"bob-onelogin/internal/dispatch"
+	"bob-onelogin/workflows"
+)
+
+type syncCommand struct {
+	Person  string        `arg:"" name:"id|email" help:"Bob employee id, or e-mail address."`
+	Timeout time.Duration `default:"30s" help:"How long to wait for the answer. The synchronisation goes on without it."`
+}
+
+// Run synchronises one person through the person's workflow.
+func (c syncCommand) Run(ctx context.Context, cfg config.Starter) error {
+	id, err := resolve(ctx, cfg, c.Person)
+	if err != nil {
+		return err
+	}
+	d, done, err := connected(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	result, err := d.SyncNow(ctx, id)
+	var failed *temporal.ApplicationError
+	switch {
+	case errors.Is(err, dispatch.ErrNoAnswer):
+		return fmt.Errorf("no answer within %s: either no worker polls the task queue %s (start one), or Bob or OneLogin keep the workflow waiting (see `starter status %s`); the request stays with the workflow %s",
+			c.Timeout, workflows.TaskQueue, id, workflows.EmployeeWorkflowID(id))
+	case errors.As(err, &failed):
+		return errors.New(failed.Message())
+	case err != nil:
+		return err
+	}
+	return printResult(os.Stdout, result)
+}
+
+type statusCommand struct {
+	ID string `arg:"" name:"id" help:"Bob employee id."`
+}
+
+// Run asks one employee's workflow where it stands.
+func (c statusCommand) Run(ctx context.Context, _ config.Starter) error {
+	if !bob.IsEmployeeID(c.ID) {
+		return fmt.Errorf("%q is not a Bob employee id, which is a number of about 19 digits", c.ID)
+	}
+	d, done, err := connected(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	view, err := d.Status(ctx, c.ID)
+	var none *serviceerror.NotFound
+	switch {
+	case errors.As(err, &none):
+		return fmt.Errorf("there is no workflow %s: no event of this employee has come within the namespace's retention; `starter sync %s` starts one",
+			workflows.EmployeeWorkflowID(c.ID), c.ID)
+	case ctx.Err() != nil:
+		return fmt.Errorf("no answer in time: a query needs a worker that polls the task queue %s", workflows.TaskQueue)
+	case err != nil:
+		return err
+	}
+	return printStatus(os.Stdout, view)
+}
+
+// connected returns a dispatcher, and what closes its connection.
+func connected(ctx context.Context) (*dispatch.Dispatcher, func(), error) {
+	c, namespace, err := connect.Temporal(ctx, zap.NewNop())
+	if err != nil {
+		return nil, nil, err
+	}
+	return dispatch.New(c, namespace), c.Close, nil
+}
+
+// resolve returns the Bob id of a person given by id or address. Only an
+// address needs Bob to be asked.
+func resolve(ctx context.Context, cfg config.Starter, person string) (string, error) {
+	if bob.IsEmployeeID(person) {
+		return person, nil
+	}
+	if !strings.Contains(person, "@") {
+		return "", errors.New("give a Bob employee id (a number of about 19 digits) or an e-mail address")
+	}
+	if err := cfg.ValidateBob(); err != nil {
+		return "", fmt.Errorf("an address is looked up in Bob, which needs credentials; or give the employee id: %w", err)
+	}
+	c, err := bob.New(bob.Config{
+		BaseURL: cfg.Bob.BaseURL, ServiceUserID: cfg.Bob.ServiceUserID, Token: string(cfg.Bob.ServiceUserToken),
+	})
+	if err != nil {
+		return "", err
+	}
+	r, err := c.Person(ctx, person, nil)
+	var unknown *bob.NotFoundError
+	if errors.As(err, &unknown) {
+		return "", errors.New("Bob shows nobody with that e-mail address; check it, and that the service user may see the person")
+	}
+	return r.ID, err
+}
+
+func printResult(w io.Writer, r workflows.Result) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(t, "%s\t%s\n", name, value)
+		}
+	}
+	row("Employee", r.EmployeeID)
+	row("Outcome", string(r.Outcome))
+	row("Reason", r.Reason)
+	if r.OneLoginID != 0 {
+		row("OneLogin user", fmt.Sprint(r.OneLoginID))
+	}
+	row("Attributes written", strings.Join(r.Changed, ", "))
+	if !r.DueAt.IsZero() {
+		row("Next look", when(r.DueAt, r.Zone))
+	}
+	row("Settings", r.Settings)
+	for _, note := range r.Notes {
+		row("Note", note)
+	}
+	return t.Flush()
+}
+
+func printStatus(w io.Writer, v workflows.StatusView) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "Employee\t%s\n", v.EmployeeID)
+	fmt.Fprintf(t, "State\t%s since %s\n", v.State, when(v.Since, ""))
+	fmt.Fprintf(t, "Reason\t%s\n", v.Reason)
+	if !v.DueAt.IsZero() {
+		fmt.Fprintf(t, "Due\t%s (%s)\n", when(v.DueAt, v.Zone), v.DueFor)
+	}
+	if !v.LastRead.IsZero() {
+		fmt.Fprintf(t, "Bob read\t%s\n", when(v.LastRead, ""))
+	}
+	if v.PendingEvents > 0 {
+		fmt.Fprintf(t, "Events not yet read\t%d\n", v.PendingEvents)
+	}
+	if v.Revoked {
+		fmt.Fprintf(t, "Revocation\tin force until Bob says inactive or activates the person\n")
+	}
+	if v.AwaitedBy > 0 {
+		fmt.Fprintf(t, "Waiting reports\t%d\n", v.AwaitedBy)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if v.LastOutcome == nil {
+		return nil
+	}
+	fmt.Fprintln(w, "\nLast outcome")
+	return printResult(w, *v.LastOutcome)
+}
+
+// when writes a moment in a zone, or in UTC.
+func when(t time.Time, zone string) string {
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		loc = time.UTC
+	}
+	return t.In(loc).Format("Mon 2 Jan 2006 15:04:05 MST")
+}

@@ -1,0 +1,148 @@
+// Command worker runs the workflows and activities that keep OneLogin true to
+// Bob. It is configured by environment variables; README.md lists them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+	_ "time/tzdata" // zones work in images without a zone database
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.uber.org/zap"
+
+	"bob-onelogin/activities"
+	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/config"
+	"bob-onelogin/internal/connect"
+	"bob-onelogin/internal/dispatch"
+	"bob-onelogin/internal/logging"
+	"bob-onelogin/internal/mapping"
+	"bob-onelogin/internal/onelogin"
+	"bob-onelogin/workflows"
+)
+
+const (
+	// stopTimeout lets running activities end their calls on a graceful stop.
+	stopTimeout = 25 * time.Second
+	// oneLoginSlots is how many activities that call OneLogin a worker runs
+	// at once. It is small because a slot that is taken is not given up for
+	// something more urgent.
+	oneLoginSlots = 4
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Environ()); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, environ []string) error {
+	cfg, err := config.LoadWorker(environ)
+	if err != nil {
+		return err
+	}
+	settings, err := loadSettings(cfg.ProvisioningFile)
+	if err != nil {
+		return err
+	}
+	z, err := logging.New(cfg.LogLevel)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = z.Sync() }() // standard error cannot always be synced
+
+	bobClient, bobErr := bob.New(bob.Config{
+		BaseURL: cfg.Bob.BaseURL, ServiceUserID: cfg.Bob.ServiceUserID, Token: string(cfg.Bob.ServiceUserToken),
+	})
+	oneLogin, oneLoginErr := onelogin.New(onelogin.Config{
+		BaseURL: cfg.OneLogin.BaseURL, Region: cfg.OneLogin.Region, Subdomain: cfg.OneLogin.Subdomain,
+		ClientID: cfg.OneLogin.ClientID, ClientSecret: string(cfg.OneLogin.ClientSecret), MaxRPS: cfg.OneLogin.MaxRPS,
+	})
+	if err := errors.Join(bobErr, oneLoginErr); err != nil {
+		return err
+	}
+	temporal, namespace, err := connect.Temporal(ctx, z)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	dispatcher := dispatch.New(temporal, namespace)
+	if err := dispatcher.RegisterSearchAttributes(ctx); err != nil {
+		z.Warn("Workflows go without search attributes until an administrator adds them", zap.Error(err))
+	}
+
+	acts := &activities.Activities{
+		Bob: bobClient, OneLogin: oneLogin,
+		Settings:         func() mapping.Settings { return settings },
+		Signal:           dispatcher.Signal,
+		Recall:           dispatcher.Recall,
+		SearchAttributes: func() bool { return dispatcher.Tracked(ctx) },
+	}
+	if err := acts.Prepare(ctx); err != nil {
+		z.Warn("OneLogin's custom attributes could not be read yet; they are read when first needed", zap.Error(err))
+	}
+	z.Info("Starting", zap.String("namespace", namespace), zap.String("taskQueue", workflows.TaskQueue),
+		zap.String("oneLoginTaskQueue", workflows.OneLoginTaskQueue), zap.Float64("oneLoginMaxRPS", cfg.OneLogin.MaxRPS),
+		zap.Duration("settleDelay", cfg.SettleDelay), zap.String("settings", settings.Version))
+	err = serve(ctx, temporal, acts, cfg)
+	z.Info("Stopped")
+	return err
+}
+
+func loadSettings(file string) (mapping.Settings, error) {
+	if file == "" {
+		return mapping.Default(), nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return mapping.Settings{}, fmt.Errorf("PROVISIONING_FILE: %w", err)
+	}
+	settings, err := mapping.Parse(content)
+	if err != nil {
+		return mapping.Settings{}, fmt.Errorf("PROVISIONING_FILE %s: %w", file, err)
+	}
+	return settings, nil
+}
+
+// serve runs both task queues until ctx ends or one of them fails for good.
+func serve(ctx context.Context, c client.Client, acts *activities.Activities, cfg config.Worker) error {
+	failed := make(chan error, 2)
+	onFatal := func(err error) { failed <- err }
+
+	general := worker.New(c, workflows.TaskQueue, worker.Options{WorkerStopTimeout: stopTimeout, OnFatalError: onFatal})
+	workflows.Register(general, workflows.Options{SettleDelay: cfg.SettleDelay})
+	acts.RegisterGeneral(general)
+
+	oneLogin := worker.New(c, workflows.OneLoginTaskQueue, worker.Options{
+		WorkerStopTimeout: stopTimeout, OnFatalError: onFatal,
+		DisableWorkflowWorker:              true,
+		TaskQueueActivitiesPerSecond:       cfg.OneLogin.MaxRPS,
+		MaxConcurrentActivityExecutionSize: oneLoginSlots,
+	})
+	acts.RegisterOneLogin(oneLogin)
+
+	if err := general.Start(); err != nil {
+		return fmt.Errorf("poll %s: %w", workflows.TaskQueue, err)
+	}
+	defer general.Stop()
+	if err := oneLogin.Start(); err != nil {
+		return fmt.Errorf("poll %s: %w", workflows.OneLoginTaskQueue, err)
+	}
+	defer oneLogin.Stop()
+
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return fmt.Errorf("stopped by a fatal error: %w", err)
+	}
+}

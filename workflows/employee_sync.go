@@ -1,0 +1,650 @@
+package workflows
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"bob-onelogin/activities"
+	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
+	"bob-onelogin/internal/mapping"
+)
+
+const (
+	// longHistory is the number of events after which a waiting run hands
+	// over to a fresh one.
+	longHistory = 150
+	// maxAwaiting bounds how many waiting reports a manager remembers; the
+	// rest are linked by the next bulk run.
+	maxAwaiting = 2000
+)
+
+// errOvertaken: an urgent event came while an activity was waiting its turn.
+var errOvertaken = errors.New("overtaken by an urgent event")
+
+// employeeSync is one employee's workflow: inbox, settle, read, and then wait
+// or act, until nothing is left to do or to wait for.
+type employeeSync struct {
+	EmployeeState
+	options    Options
+	employeeID string
+	log        log.Logger
+
+	inbox workflow.ReceiveChannel
+	// poke wakes the wait when an update asks for a pass.
+	poke  workflow.Channel
+	alarm alarm
+
+	// passes counts finished passes, for updates that wait for theirs.
+	passes int
+	// working is set while a pass runs.
+	working bool
+	// acted: this run has changed something in OneLogin; before it waits, it
+	// hands over to a fresh run, so that every history tells one story.
+	acted bool
+	// lastErr is what the last pass failed with.
+	lastErr error
+}
+
+// alarm is the one long-running timer of a run.
+type alarm struct {
+	at     time.Time
+	timer  workflow.Future
+	cancel workflow.CancelFunc
+}
+
+func employeeSyncWorkflow(ctx workflow.Context, o Options, in EmployeeSyncInput) (Result, error) {
+	id, err := EmployeeIDFrom(workflow.GetInfo(ctx).WorkflowExecution.ID)
+	if err != nil {
+		return Result{}, temporal.NewNonRetryableApplicationError(err.Error(), "BadWorkflowID", nil)
+	}
+	s := &employeeSync{
+		options:    o,
+		employeeID: id,
+		log:        log.With(workflow.GetLogger(ctx), "employeeId", id),
+		inbox:      workflow.GetSignalChannel(ctx, EventSignal),
+		poke:       workflow.NewBufferedChannel(ctx, 1),
+	}
+	if err := s.setup(ctx, in); err != nil {
+		return Result{}, err
+	}
+	return s.run(ctx)
+}
+
+func (s *employeeSync) setup(ctx workflow.Context, in EmployeeSyncInput) error {
+	_, s.Tracked = workflow.GetTypedSearchAttributes(ctx).GetKeyword(SyncStateKey)
+	if in.State != nil {
+		tracked := s.Tracked
+		s.EmployeeState = *in.State
+		s.Tracked = tracked || in.State.Tracked
+	}
+	if s.Since.IsZero() {
+		s.State, s.Since = Syncing, workflow.Now(ctx)
+		if initial, ok := workflow.GetTypedSearchAttributes(ctx).GetKeyword(SyncStateKey); ok {
+			s.State = SyncState(initial)
+		}
+	}
+	s.describe(ctx)
+	err := workflow.SetQueryHandlerWithOptions(ctx, StatusQuery, s.status, workflow.QueryHandlerOptions{
+		Description: "Where this employee's synchronisation stands, what it waits for, and why.",
+	})
+	if err != nil {
+		return err
+	}
+	return workflow.SetUpdateHandlerWithOptions(ctx, SyncUpdate, s.syncNow, workflow.UpdateHandlerOptions{
+		Description: "Synchronise this employee now and answer what was found, decided and changed.",
+	})
+}
+
+// run lives until there is nothing left to do or to wait for. Between its last
+// look into the inbox and its return nothing blocks, so that no event is lost.
+func (s *employeeSync) run(ctx workflow.Context) (Result, error) {
+	s.receive(ctx)
+	if s.EmployeeState.Inbox.Empty() && s.Read.At.IsZero() {
+		s.EmployeeState.Inbox.Ask() // started by hand
+	}
+	for {
+		if ctx.Err() != nil {
+			return s.Result, ctx.Err()
+		}
+		s.receive(ctx)
+		switch {
+		case s.passIsDue(ctx):
+			s.pass(ctx)
+		case s.somethingToWaitFor():
+			if s.handsOver(ctx) {
+				if s.quiesce(ctx) {
+					return Result{}, workflow.NewContinueAsNewError(ctx, EmployeeSyncName, EmployeeSyncInput{State: &s.EmployeeState})
+				}
+				continue
+			}
+			s.wait(ctx)
+		default:
+			if s.quiesce(ctx) {
+				return s.end(ctx)
+			}
+		}
+	}
+}
+
+// receive empties the signal channel into the inbox.
+func (s *employeeSync) receive(ctx workflow.Context) {
+	var e employee.Event
+	for s.inbox.ReceiveAsync(&e) {
+		s.take(ctx, e)
+		e = employee.Event{}
+	}
+}
+
+// take folds one event in.
+func (s *employeeSync) take(ctx workflow.Context, e employee.Event) {
+	switch {
+	case e.Type == employee.EventReportWaiting:
+		s.remember(e.ReportID)
+		if !s.Read.At.IsZero() && s.Result.OneLoginID == 0 {
+			return // the report is told when this person's user appears
+		}
+		s.EmployeeState.Inbox.Ask()
+		return
+	case e.Type == employee.EventAccessRevoked:
+		s.Revoked, s.RevokedAt = true, e.TriggeredAt
+	case e.Type.Activates() && s.Revoked && !earlierThan(e.TriggeredAt, s.RevokedAt):
+		s.Revoked = false
+	}
+	s.EmployeeState.Inbox.Add(e, workflow.Now(ctx))
+}
+
+// earlierThan reports whether an event is known to have happened before the
+// revocation, such as an activation whose delivery was delayed.
+func earlierThan(event, revocation time.Time) bool {
+	return !event.IsZero() && !revocation.IsZero() && event.Before(revocation)
+}
+
+func (s *employeeSync) remember(reportID string) {
+	if reportID != "" && len(s.AwaitedBy) < maxAwaiting && !slices.Contains(s.AwaitedBy, reportID) {
+		s.AwaitedBy = append(s.AwaitedBy, reportID)
+	}
+}
+
+func (s *employeeSync) passIsDue(ctx workflow.Context) bool {
+	now := workflow.Now(ctx)
+	if !s.EmployeeState.Inbox.Empty() && !now.Before(s.EmployeeState.Inbox.ReadAt(s.options.SettleDelay)) {
+		return true
+	}
+	return !s.Wake.At.IsZero() && !now.Before(s.Wake.At)
+}
+
+func (s *employeeSync) somethingToWaitFor() bool {
+	return !s.EmployeeState.Inbox.Empty() || !s.Wake.At.IsZero() || s.awaitedInVain()
+}
+
+// awaitedInVain: reports wait for a user that this person does not have, and
+// only a later event can bring.
+func (s *employeeSync) awaitedInVain() bool {
+	return len(s.AwaitedBy) > 0 && s.Result.OneLoginID == 0 && s.lastErr == nil
+}
+
+// handsOver decides whether to wait in a fresh run.
+func (s *employeeSync) handsOver(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return s.acted || info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > longHistory
+}
+
+// quiesce waits for updates under way to answer, takes in what came, and
+// reports whether that left nothing to do at once.
+func (s *employeeSync) quiesce(ctx workflow.Context) bool {
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return false
+	}
+	waiting := s.somethingToWaitFor()
+	s.receive(ctx)
+	return !s.passIsDue(ctx) && waiting == s.somethingToWaitFor()
+}
+
+func (s *employeeSync) end(ctx workflow.Context) (Result, error) {
+	if s.lastErr != nil {
+		s.setState(ctx, Failed, time.Time{})
+		return Result{}, failure(s.lastErr)
+	}
+	s.setState(ctx, endState(s.Result.Outcome), time.Time{})
+	return s.Result, nil
+}
+
+func endState(o employee.Outcome) SyncState {
+	switch o {
+	case employee.Skipped:
+		return Skipped
+	case employee.Held:
+		return Held
+	default:
+		return Done
+	}
+}
+
+// wait blocks until an event, an update, or the next moment comes.
+func (s *employeeSync) wait(ctx workflow.Context) {
+	s.armAlarm(ctx)
+	selector := workflow.NewSelector(ctx)
+	selector.AddReceive(s.inbox, func(c workflow.ReceiveChannel, _ bool) {
+		var e employee.Event
+		c.Receive(ctx, &e)
+		s.take(ctx, e)
+	})
+	selector.AddReceive(s.poke, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
+	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
+	if s.alarm.timer != nil {
+		selector.AddFuture(s.alarm.timer, func(workflow.Future) { s.alarm = alarm{} })
+	}
+	if inbox := s.EmployeeState.Inbox; !inbox.Empty() {
+		s.showState(ctx, Settling)
+		settle, cancel := workflow.WithCancel(ctx)
+		defer cancel()
+		timer := workflow.NewTimerWithOptions(settle,
+			positive(inbox.ReadAt(s.options.SettleDelay).Sub(workflow.Now(ctx))),
+			workflow.TimerOptions{Summary: "Bob's reads settle before they are trusted"})
+		fired := false
+		selector.AddFuture(timer, func(workflow.Future) { fired = true })
+		// Events that come meanwhile only move the moment, which is looked
+		// at when the timer fires: a burst starts no timer of its own.
+		for !fired && ctx.Err() == nil && !s.EmployeeState.Inbox.Urgent && !s.EmployeeState.Inbox.Now {
+			selector.Select(ctx)
+			s.describe(ctx)
+		}
+		return
+	}
+	s.showWaiting(ctx)
+	selector.Select(ctx)
+}
+
+// armAlarm keeps exactly one timer for the next moment, and leaves the one
+// that runs alone as long as its moment has not moved.
+func (s *employeeSync) armAlarm(ctx workflow.Context) {
+	if s.alarm.timer != nil && s.alarm.at.Equal(s.Wake.At) {
+		return
+	}
+	if s.alarm.timer != nil {
+		s.alarm.cancel()
+		s.alarm = alarm{}
+	}
+	if s.Wake.At.IsZero() {
+		return
+	}
+	timed, cancel := workflow.WithCancel(ctx)
+	timer := workflow.NewTimerWithOptions(timed, positive(s.Wake.At.Sub(workflow.Now(ctx))), workflow.TimerOptions{Summary: s.Wake.summary()})
+	s.alarm = alarm{at: s.Wake.At, timer: timer, cancel: cancel}
+}
+
+// positive makes a wait a timer: a wait of nothing would leave no event in the
+// history, and the history must not depend on a setting.
+func positive(d time.Duration) time.Duration { return max(d, time.Millisecond) }
+
+// syncNow is the update: it asks for a pass and answers what it came to.
+func (s *employeeSync) syncNow(ctx workflow.Context) (Result, error) {
+	mine := s.passes + 1
+	if s.working {
+		mine++ // the running pass may have read Bob before the request
+	}
+	s.EmployeeState.Inbox.Ask()
+	s.poke.SendAsync(nil)
+	if err := workflow.Await(ctx, func() bool { return s.passes >= mine }); err != nil {
+		return Result{}, err
+	}
+	if s.lastErr != nil {
+		return Result{}, failure(s.lastErr)
+	}
+	return s.Result, nil
+}
+
+// pass is one read of Bob and what it calls for.
+func (s *employeeSync) pass(ctx workflow.Context) {
+	s.working = true
+	now := workflow.Now(ctx)
+	taken := s.EmployeeState.Inbox
+	settled := taken.Settled(now, s.options.SettleDelay)
+	// A look that a person or a date asked for acts on what it finds.
+	final := settled || taken.Now || (!s.Wake.At.IsZero() && !now.Before(s.Wake.At))
+	s.EmployeeState.Inbox = Inbox{}
+	err := s.readAndAct(ctx, taken, final)
+	s.working = false
+
+	if errors.Is(err, errOvertaken) || !settled {
+		s.EmployeeState.Inbox = taken.PutBack(s.EmployeeState.Inbox)
+	}
+	if errors.Is(err, errOvertaken) {
+		return
+	}
+	if s.lastErr = err; err != nil {
+		s.failed(ctx, err)
+	} else {
+		s.Failure = ""
+	}
+	s.passes++
+	s.describe(ctx)
+}
+
+// failed keeps the sentence of a failure. Where a leave or a revocation still
+// has to be seen through, the workflow goes on; else it ends with the error.
+func (s *employeeSync) failed(ctx workflow.Context, err error) {
+	s.Failure = sentence(err)
+	s.Read.ActedOn = ""
+	if now := workflow.Now(ctx); !s.Wake.At.IsZero() && !now.Before(s.Wake.At) {
+		// The moment has passed and was acted on as far as it went: what is
+		// left is a person's to mend, and looked at again in a day.
+		s.Wake.At = now.Add(lifecycle.Recheck)
+		if !s.Revoked {
+			s.Wake = Wake{}
+		}
+	}
+	s.log.Error("Synchronisation failed", "error", s.Failure)
+}
+
+func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool) error {
+	s.showState(ctx, Syncing)
+	var read activities.ReadEmployeeResult
+	in := activities.ReadEmployeeInput{
+		EmployeeID: s.employeeID, Now: workflow.Now(ctx), Signs: taken.Signs,
+		Revoked: s.Revoked, DeletedEmail: taken.DeletedEmail,
+	}
+	priority := priorityLive
+	if taken.Urgent || s.Wake.Why == wakeLeave {
+		priority = priorityLeaver
+	}
+	options := callOptions("", "Read the employee from Bob", priority)
+	if err := s.execute(ctx, options, activities.ReadEmployeeName, in, &read); err != nil {
+		return err
+	}
+	s.Tracked = s.Tracked || read.SearchAttributes
+	s.Read.At, s.Read.Decision, s.Read.Settings = in.Now, read.Decision, read.SettingsVersion
+	if !final && read.Decision.Phase != lifecycle.PhaseLeave {
+		// An urgent event whose read does not agree yet proves nothing: it
+		// is read again when settled, and only then decided.
+		return nil
+	}
+	s.plan(read.Decision)
+	if s.Read.ActedOn == read.Digest && !taken.Now && taken.ManagerID == "" {
+		return nil
+	}
+	if err := s.act(ctx, taken, read); err != nil {
+		return err
+	}
+	s.Read.ActedOn = read.Digest
+	if read.Decision.BobSaidInactive {
+		s.Revoked = false
+	}
+	return nil
+}
+
+// plan sets when to look again. A moment that only lies between now and an
+// unmoved date is kept, so that its timer is.
+func (s *employeeSync) plan(d lifecycle.Decision) {
+	next := Wake{At: d.WakeAt, Zone: d.Zone}
+	switch {
+	case d.WakeAt.IsZero():
+		s.Wake = Wake{}
+		return
+	case d.Phase == lifecycle.PhaseLeave:
+		next.Why, next.Target = wakeRevocation, time.Time{}
+	case d.Standing == lifecycle.StandingNotStarted:
+		next.Why, next.Target = wakeStart, d.WakeAt
+	default:
+		next.Why, next.Target = wakeLeave, d.LeaveAt
+	}
+	kept := s.alarm.timer != nil && s.Wake.Why == next.Why && s.Wake.Target.Equal(next.Target) && !s.Wake.At.After(next.At)
+	if kept {
+		next.At = s.Wake.At
+	}
+	s.Wake = next
+}
+
+func (s *employeeSync) act(ctx workflow.Context, taken Inbox, read activities.ReadEmployeeResult) error {
+	switch d := read.Decision; d.Phase {
+	case lifecycle.PhaseWait:
+		s.report(Result{Outcome: employee.Scheduled, Reason: d.Reason, Notes: d.Notes})
+		return nil
+	case lifecycle.PhaseNone:
+		s.report(Result{Outcome: employee.Skipped, Reason: d.Reason, Notes: d.Notes})
+		return nil
+	case lifecycle.PhaseLeave:
+		return s.leave(ctx, read)
+	default:
+		return s.provision(ctx, taken, read)
+	}
+}
+
+func (s *employeeSync) mapFields(ctx workflow.Context, r employee.Record) (mapping.Desired, error) {
+	var desired mapping.Desired
+	local := workflow.WithLocalActivityOptions(ctx, pureOptions())
+	err := workflow.ExecuteLocalActivity(local, activities.MapFieldsName, r).Get(ctx, &desired)
+	return desired, err
+}
+
+// provision makes the OneLogin user say what Bob says.
+func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, read activities.ReadEmployeeResult) error {
+	desired, err := s.mapFields(ctx, read.Record)
+	if err != nil {
+		return err
+	}
+	d := read.Decision
+	if desired.Missing != "" {
+		s.report(Result{Outcome: employee.Skipped, Reason: desired.Missing, Notes: d.Notes})
+		return nil
+	}
+	in := activities.UpsertUserInput{
+		EmployeeID: s.employeeID, Desired: desired, Standing: d.Standing,
+		Activated: taken.Signs.Activated, Last: s.Last,
+	}
+	if taken.ManagerID == desired.Manager.EmployeeID {
+		in.ManagerUserID = taken.ManagerUserID
+	}
+	var out activities.UpsertUserResult
+	err = s.execute(ctx, callOptions(OneLoginTaskQueue, "Find the OneLogin user; write what differs", priorityLive),
+		activities.UpsertUserName, in, &out)
+	if isType(err, activities.ErrAccountOwner) {
+		s.report(Result{
+			Outcome: employee.Skipped,
+			Reason:  "This person is the account owner in OneLogin, whom nobody may change; their profile is kept by hand",
+		})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.Last = out.Last
+	if out.Lifted || out.Outcome == employee.Created {
+		s.Last = s.Last.WithSuspension(false)
+	}
+	s.acted = s.acted || out.Outcome != employee.Unchanged
+	s.report(Result{
+		Outcome: out.Outcome, OneLoginID: out.User.ID, Changed: out.Changed,
+		Reason: out.Reason + "; " + out.StatusRule, Notes: slices.Concat(d.Notes, out.Notes),
+	})
+	return s.tellOthers(ctx, taken, out)
+}
+
+// tellOthers asks a missing manager's workflow to report back, and reports
+// this person's appearance to those who asked.
+func (s *employeeSync) tellOthers(ctx workflow.Context, taken Inbox, out activities.UpsertUserResult) error {
+	if out.MissingManager != "" && !taken.OnlyManager {
+		err := s.notify(ctx, []string{out.MissingManager}, employee.Event{
+			Type: employee.EventReportWaiting, ReportID: s.employeeID,
+		}, "Ask the manager's workflow to report when the manager has a user")
+		if err != nil {
+			return err
+		}
+		s.Result.Notes = append(s.Result.Notes, "The manager has no OneLogin user yet; the link follows when there is one")
+	}
+	if len(s.AwaitedBy) == 0 || out.User.ID == 0 {
+		return nil
+	}
+	err := s.notify(ctx, s.AwaitedBy, employee.Event{
+		Type: employee.EventManagerLinked, ManagerID: s.employeeID, ManagerUserID: out.User.ID,
+	}, "Tell waiting reports that their manager has a user")
+	if err == nil {
+		s.AwaitedBy = nil
+	}
+	return err
+}
+
+func (s *employeeSync) notify(ctx workflow.Context, ids []string, e employee.Event, summary string) error {
+	return s.execute(ctx, callOptions("", summary, priorityLive), activities.NotifyEmployeesName,
+		activities.NotifyEmployeesInput{EmployeeIDs: ids, Event: e}, nil)
+}
+
+// leave ends access first and touches the profile afterwards, if at all: a
+// refused profile is said and stands in nobody's way.
+func (s *employeeSync) leave(ctx workflow.Context, read activities.ReadEmployeeResult) error {
+	var desired mapping.Desired
+	if read.Found {
+		var err error
+		if desired, err = s.mapFields(ctx, read.Record); err != nil {
+			return err
+		}
+	}
+	in := activities.EnforceStatusInput{EmployeeID: s.employeeID, Email: read.Address, Desired: desired}
+	if v := desired.Attributes[mapping.AttrEmail]; v != nil {
+		in.Email = *v
+	}
+	if in.Username = in.Email; desired.Attributes[mapping.AttrUsername] != nil {
+		in.Username = *desired.Attributes[mapping.AttrUsername]
+	}
+	var out activities.EnforceStatusResult
+	err := s.execute(ctx, callOptions(OneLoginTaskQueue, "Suspend the OneLogin user and end the sessions", priorityLeaver),
+		activities.EnforceStatusName, in, &out)
+	if err != nil {
+		return err
+	}
+	result := Result{
+		OneLoginID: out.User.ID, Outcome: leaverOutcome(out),
+		Reason: read.Decision.Reason + ": " + out.Rule, Notes: slices.Concat(read.Decision.Notes, out.Notes),
+	}
+	if out.Done == lifecycle.Suspend {
+		s.acted, s.Last = true, s.Last.WithSuspension(true)
+		result.Changed = []string{mapping.AttrStatus}
+	}
+	if out.Profile != nil && desired.Missing == "" {
+		if err := s.updateLeaversProfile(ctx, desired, out, &result); err != nil {
+			return err
+		}
+	}
+	s.report(result)
+	return nil
+}
+
+func leaverOutcome(out activities.EnforceStatusResult) employee.Outcome {
+	switch {
+	case !out.Found:
+		return employee.Skipped
+	case out.Done == lifecycle.Suspend:
+		return employee.Suspended
+	case out.Done == lifecycle.HoldStatus:
+		return employee.Held
+	default:
+		return employee.Unchanged
+	}
+}
+
+func (s *employeeSync) updateLeaversProfile(ctx workflow.Context, desired mapping.Desired, found activities.EnforceStatusResult, result *Result) error {
+	var out activities.UpsertUserResult
+	err := s.execute(ctx, callOptions(OneLoginTaskQueue, "Write the leaver's profile", priorityLive), activities.UpsertUserName,
+		activities.UpsertUserInput{
+			EmployeeID: s.employeeID, Desired: desired, Standing: lifecycle.StandingLeft, Known: found.Profile, Last: s.Last,
+		}, &out)
+	var refused *temporal.ApplicationError
+	switch {
+	case errors.Is(err, errOvertaken) || temporal.IsCanceledError(err):
+		return err
+	case errors.As(err, &refused):
+		result.Notes = append(result.Notes, "The profile was not updated: "+refused.Message())
+		return nil
+	case err != nil:
+		return err
+	}
+	s.Last = out.Last
+	s.acted = true
+	result.Changed = append(result.Changed, out.Changed...)
+	result.Notes = append(result.Notes, out.Notes...)
+	if result.Outcome == employee.Unchanged && len(out.Changed) > 0 {
+		result.Outcome = out.Outcome
+	}
+	return nil
+}
+
+// report keeps the outcome of a pass. A pass that changed nothing does not
+// hide what an earlier one of the same workflow did.
+func (s *employeeSync) report(r Result) {
+	r.EmployeeID, r.Settings, r.Last = s.employeeID, s.Read.Settings, s.Last
+	r.DueAt, r.Zone = s.Wake.At, s.Wake.Zone
+	if s.Read.Decision.UnknownSite {
+		r.Notes = append(r.Notes, "The person's site is not in the table of zones, so "+s.Read.Decision.Zone+" was taken; add it under zones.sites")
+	}
+	if before := s.Result; r.Outcome == employee.Unchanged && changes(before.Outcome) {
+		r.Outcome, r.Changed, r.Reason = before.Outcome, before.Changed, before.Reason
+	}
+	s.Result = r
+}
+
+func changes(o employee.Outcome) bool {
+	switch o {
+	case employee.Created, employee.Updated, employee.Suspended, employee.Reactivated, employee.Renamed, employee.Relinked:
+		return true
+	default:
+		return false
+	}
+}
+
+// execute runs an activity and keeps an ear on the inbox: an urgent event
+// overtakes an activity that waits for its turn or for its next try.
+func (s *employeeSync) execute(ctx workflow.Context, options workflow.ActivityOptions, name string, in, out any) error {
+	cancellable, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, options))
+	defer cancel()
+	future := workflow.ExecuteActivity(cancellable, name, in)
+	overtaken := false
+	selector := workflow.NewSelector(ctx)
+	selector.AddFuture(future, func(workflow.Future) {})
+	selector.AddReceive(s.inbox, func(c workflow.ReceiveChannel, _ bool) {
+		var e employee.Event
+		c.Receive(ctx, &e)
+		s.take(ctx, e)
+		if s.EmployeeState.Inbox.Urgent && !overtaken {
+			overtaken = true
+			cancel()
+		}
+	})
+	for !future.IsReady() {
+		selector.Select(ctx)
+	}
+	err := future.Get(ctx, out)
+	if overtaken && ctx.Err() == nil && temporal.IsCanceledError(err) {
+		return errOvertaken
+	}
+	return err
+}
+
+// failure ends a workflow or an update with the sentence of what failed,
+// instead of Temporal's account of which activity it came from.
+func failure(err error) error {
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) {
+		return err
+	}
+	return temporal.NewNonRetryableApplicationError(app.Message(), app.Type(), nil)
+}
+
+func isType(err error, kind string) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.Type() == kind
+}
+
+// sentence is the message of a failure without Temporal's wrapping.
+func sentence(err error) string {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	return err.Error()
+}

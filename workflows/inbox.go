@@ -1,0 +1,116 @@
+package workflows
+
+import (
+	"time"
+
+	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
+)
+
+// Inbox folds the events that came since the last settled read: one read
+// answers them all.
+type Inbox struct {
+	Count int `json:"count,omitempty"`
+	// First and Last are when the oldest and the newest event came.
+	First time.Time `json:"first,omitzero"`
+	Last  time.Time `json:"last,omitzero"`
+	// Urgent: an event asks for a read at once. It is read once more after
+	// the settle delay.
+	Urgent bool `json:"urgent,omitempty"`
+	// Now: a person waits for the answer; the read at once is the only one.
+	Now   bool            `json:"now,omitempty"`
+	Signs lifecycle.Signs `json:"signs,omitzero"`
+	// DeletedEmail is the address that a deletion event named.
+	DeletedEmail string `json:"deletedEmail,omitempty"`
+	// ManagerID and ManagerUserID are those of a manager that appeared.
+	ManagerID     string `json:"managerId,omitempty"`
+	ManagerUserID int64  `json:"managerUserId,omitempty"`
+	// OnlyManager: nothing but the appearance of a manager is in the inbox.
+	OnlyManager bool `json:"onlyManager,omitempty"`
+}
+
+// maxSettleDelays bounds, in settle delays, how long a stream of events may
+// put off the read.
+const maxSettleDelays = 4
+
+// Empty reports whether there is nothing to do.
+func (b Inbox) Empty() bool { return b.Count == 0 && !b.Now }
+
+// Add folds one event in. now is the workflow's time.
+func (b *Inbox) Add(e employee.Event, now time.Time) {
+	at := e.ReceivedAt
+	if at.IsZero() || at.After(now) {
+		at = now
+	}
+	b.OnlyManager = (b.Empty() || b.OnlyManager) && e.Type == employee.EventManagerLinked
+	if b.Count == 0 || at.Before(b.First) {
+		b.First = at
+	}
+	if at.After(b.Last) {
+		b.Last = at
+	}
+	b.Count++
+	switch {
+	case e.Type == employee.EventDeleted:
+		b.Signs.Deleted = true
+		b.DeletedEmail = e.Email
+	case e.Type == employee.EventLeft || e.Type == employee.EventInactivated:
+		b.Signs.Leaving = true
+	case e.Type.Activates():
+		b.Signs.Activated = true
+	case e.Type == employee.EventManagerLinked:
+		b.ManagerID, b.ManagerUserID = e.ManagerID, e.ManagerUserID
+	}
+	if e.Type.Urgent() {
+		b.Urgent = true
+	}
+}
+
+// Ask asks for a read at once.
+func (b *Inbox) Ask() {
+	b.Now, b.OnlyManager = true, false
+}
+
+// ReadAt returns when Bob is to be read for what is in the inbox; the zero
+// time is at once.
+func (b Inbox) ReadAt(settle time.Duration) time.Time {
+	if b.Now || b.Urgent {
+		return time.Time{}
+	}
+	settled, latest := b.Last.Add(settle), b.First.Add(maxSettleDelays*settle)
+	if latest.Before(settled) {
+		return latest
+	}
+	return settled
+}
+
+// Settled reports whether a read at now is sure to show what the events told.
+func (b Inbox) Settled(now time.Time, settle time.Duration) bool {
+	return b.Count == 0 || !now.Before(b.Last.Add(settle))
+}
+
+// PutBack returns the inbox of a read that was too early to be the last word,
+// together with what came meanwhile: to be read again when settled, counted
+// from the newest event.
+func (b Inbox) PutBack(since Inbox) Inbox {
+	b.Now, b.Urgent = since.Now, since.Urgent
+	b.First = b.Last
+	if since.Count == 0 {
+		return b
+	}
+	b.Count += since.Count
+	if since.Last.After(b.Last) {
+		b.Last = since.Last
+	}
+	b.Signs.Deleted = b.Signs.Deleted || since.Signs.Deleted
+	b.Signs.Activated = b.Signs.Activated || since.Signs.Activated
+	b.Signs.Leaving = b.Signs.Leaving || since.Signs.Leaving
+	if since.DeletedEmail != "" {
+		b.DeletedEmail = since.DeletedEmail
+	}
+	if since.ManagerID != "" {
+		b.ManagerID, b.ManagerUserID = since.ManagerID, since.ManagerUserID
+	}
+	b.OnlyManager = b.OnlyManager && since.OnlyManager
+	return b
+}

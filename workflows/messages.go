@@ -1,0 +1,179 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+
+	"bob-onelogin/activities"
+	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
+)
+
+// Names that operators type and histories store. They must not change.
+const (
+	// TaskQueue is where workflows and reads of Bob run.
+	TaskQueue = "bob-onelogin"
+	// OneLoginTaskQueue is where activities run that call OneLogin; the
+	// server keeps its rate for all workers together.
+	OneLoginTaskQueue = "bob-onelogin-api"
+
+	EmployeeSyncName = "EmployeeSync"
+
+	// EventSignal carries an employee.Event.
+	EventSignal = "employee-event"
+	// StatusQuery answers a StatusView.
+	StatusQuery = "status"
+	// SyncUpdate synchronises now and answers a Result.
+	SyncUpdate = "sync"
+)
+
+// Search attributes. They are never encrypted and carry no personal data.
+var (
+	SyncStateKey = temporal.NewSearchAttributeKeyKeyword("SyncState")
+	SyncDueAtKey = temporal.NewSearchAttributeKeyTime("SyncDueAt")
+)
+
+const employeeWorkflowPrefix = "employee/"
+
+// EmployeeWorkflowID is the workflow ID of an employee: one writer per person.
+func EmployeeWorkflowID(employeeID string) string {
+	return employeeWorkflowPrefix + employeeID
+}
+
+// EmployeeIDFrom is the inverse of EmployeeWorkflowID.
+func EmployeeIDFrom(workflowID string) (string, error) {
+	id, ok := strings.CutPrefix(workflowID, employeeWorkflowPrefix)
+	if !ok || id == "" || strings.Trim(id, "0123456789") != "" {
+		return "", fmt.Errorf("workflow ID must be %s<Bob id>, such as %s", employeeWorkflowPrefix, EmployeeWorkflowID("3332883854254932743"))
+	}
+	return id, nil
+}
+
+// SyncState is where an employee's synchronisation stands: the search
+// attribute SyncState and the field of the status query.
+type SyncState string
+
+const (
+	// Settling: an event came; Bob is read when its answer is sure to be
+	// fresh.
+	Settling SyncState = "Settling"
+	// Waiting: the start lies ahead.
+	Waiting SyncState = "Waiting"
+	// Syncing: Bob or OneLogin are being called.
+	Syncing SyncState = "Syncing"
+	// Leaving: the end of access lies ahead, or an immediate revocation holds.
+	Leaving SyncState = "Leaving"
+	// Done, Skipped, Held and Failed are how a synchronisation ended.
+	Done    SyncState = "Done"
+	Skipped SyncState = "Skipped"
+	Held    SyncState = "Held"
+	Failed  SyncState = "Failed"
+)
+
+// InitialState is the state with which an event starts a workflow.
+func InitialState(t employee.EventType) SyncState {
+	if t.Urgent() {
+		return Syncing
+	}
+	return Settling
+}
+
+// EmployeeSyncInput is empty but when a run continues another. The employee is
+// named by the workflow ID.
+type EmployeeSyncInput struct {
+	State *EmployeeState `json:"state,omitempty"`
+}
+
+// EmployeeState is everything that a run hands to the next.
+type EmployeeState struct {
+	Inbox Inbox `json:"inbox,omitzero"`
+	// Revoked: an immediate revocation is in force. RevokedAt is its moment by
+	// Bob's clock, where told.
+	Revoked   bool      `json:"revoked,omitempty"`
+	RevokedAt time.Time `json:"revokedAt,omitzero"`
+	// Wake is when to look again without an event.
+	Wake Wake `json:"wake,omitzero"`
+	// Read is the moment and the meaning of the last read of Bob.
+	Read LastRead `json:"read,omitzero"`
+	// AwaitedBy lists reports that wait for this person's OneLogin user.
+	AwaitedBy []string `json:"awaitedBy,omitempty"`
+	// Last is for the next synchronisation.
+	Last activities.LastSync `json:"last,omitzero"`
+	// Result is the outcome so far.
+	Result Result `json:"result,omitzero"`
+	// Failure is the sentence of a failed synchronisation that did not end
+	// the workflow because something is still waited for.
+	Failure string    `json:"failure,omitempty"`
+	State   SyncState `json:"state,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	// Tracked: the namespace has this program's search attributes.
+	Tracked bool `json:"tracked,omitempty"`
+}
+
+// Wake is a moment at which to look at a person without being told to.
+type Wake struct {
+	At time.Time `json:"at,omitzero"`
+	// Target is the date that At works towards; it stays where At is only a
+	// look in between.
+	Target time.Time `json:"target,omitzero"`
+	Zone   string    `json:"zone,omitempty"`
+	// Why is "start", "leave" or "revocation".
+	Why string `json:"why,omitempty"`
+}
+
+// LastRead is the last successful read of Bob.
+type LastRead struct {
+	At       time.Time          `json:"at,omitzero"`
+	Decision lifecycle.Decision `json:"decision,omitzero"`
+	// ActedOn is the digest of the read that was acted on completely.
+	ActedOn string `json:"actedOn,omitempty"`
+	// Settings is the version of the provisioning settings.
+	Settings string `json:"settings,omitempty"`
+}
+
+// Result is what a synchronisation came to. It names attributes and never
+// their values.
+type Result struct {
+	EmployeeID string           `json:"employeeId"`
+	Outcome    employee.Outcome `json:"outcome"`
+	OneLoginID int64            `json:"oneloginId,omitempty"`
+	// Changed lists the OneLogin attributes written.
+	Changed []string `json:"changed,omitempty"`
+	// Reason is one sentence; Notes are further ones.
+	Reason string   `json:"reason"`
+	Notes  []string `json:"notes,omitempty"`
+	// DueAt is the moment that is waited for, in Zone.
+	DueAt time.Time `json:"dueAt,omitzero"`
+	Zone  string    `json:"zone,omitempty"`
+	// Settings is the version of the provisioning settings.
+	Settings string `json:"settings,omitempty"`
+	// Last is for the next synchronisation of this person.
+	Last activities.LastSync `json:"last,omitzero"`
+}
+
+// StatusView is the answer to the status query.
+type StatusView struct {
+	EmployeeID string    `json:"employeeId"`
+	State      SyncState `json:"state"`
+	Since      time.Time `json:"since"`
+	// DueAt is the next moment that is waited for, DueFor what for ("settle",
+	// "start", "leave", "revocation"), and Zone the person's time zone.
+	DueAt  time.Time `json:"dueAt,omitzero"`
+	DueFor string    `json:"dueFor,omitempty"`
+	Zone   string    `json:"zone,omitempty"`
+	// LastRead is when Bob was read last.
+	LastRead time.Time `json:"lastRead,omitzero"`
+	// Reason is one sentence: why the state is what it is.
+	Reason string `json:"reason"`
+	// LastOutcome is what the last synchronisation did; nil before the first.
+	LastOutcome *Result `json:"lastOutcome,omitempty"`
+	// PendingEvents counts events that came since the last read.
+	PendingEvents int `json:"pendingEvents,omitempty"`
+	// Revoked: an immediate revocation is in force.
+	Revoked bool `json:"revoked,omitempty"`
+	// AwaitedBy counts reports that wait for this person's OneLogin user.
+	AwaitedBy int `json:"awaitedBy,omitempty"`
+}

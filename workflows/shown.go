@@ -1,0 +1,174 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// What a wake-up is for.
+const (
+	wakeStart      = "start"
+	wakeLeave      = "leave"
+	wakeRevocation = "revocation"
+)
+
+// summary is the one line that the web UI shows beside the timer.
+func (w Wake) summary() string {
+	switch w.Why {
+	case wakeStart:
+		return "Starts " + w.moment(w.At)
+	case wakeLeave:
+		if w.At.Equal(w.Target) {
+			return "Access ends " + w.moment(w.At)
+		}
+		return "Look at Bob again; access ends " + w.moment(w.Target)
+	default:
+		return "Look at Bob again; an immediate revocation holds"
+	}
+}
+
+func (w Wake) moment(t time.Time) string { return moment(t, w.Zone) }
+
+// moment writes an instant in the person's zone where this machine knows it.
+// The text is shown to people and decides nothing.
+func moment(t time.Time, zone string) string {
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		loc = time.UTC
+	}
+	return t.In(loc).Format("Mon 2 Jan 2006 15:04") + " " + loc.String()
+}
+
+// showWaiting shows what a run without events waits for.
+func (s *employeeSync) showWaiting(ctx workflow.Context) {
+	state := Leaving
+	switch {
+	case s.Wake.Why == wakeStart:
+		state = Waiting
+	case s.Wake.At.IsZero():
+		state = endState(s.Result.Outcome)
+	}
+	if s.Failure != "" {
+		state = Failed
+	}
+	due := s.Wake.Target
+	if due.IsZero() {
+		due = s.Wake.At
+	}
+	s.setState(ctx, state, due)
+}
+
+// showState shows a state without a moment.
+func (s *employeeSync) showState(ctx workflow.Context, state SyncState) {
+	s.setState(ctx, state, time.Time{})
+}
+
+// setState keeps state and moment, and tells the search attributes where the
+// namespace has them and something changed. A run that an event has started
+// carries its first state from the start.
+func (s *employeeSync) setState(ctx workflow.Context, state SyncState, due time.Time) {
+	if s.State != state {
+		s.State, s.Since = state, workflow.Now(ctx)
+	}
+	s.describe(ctx)
+	if !s.Tracked {
+		return
+	}
+	shown := workflow.GetTypedSearchAttributes(ctx)
+	var updates []temporal.SearchAttributeUpdate
+	if before, ok := shown.GetKeyword(SyncStateKey); !ok || before != string(state) {
+		updates = append(updates, SyncStateKey.ValueSet(string(state)))
+	}
+	before, had := shown.GetTime(SyncDueAtKey)
+	switch {
+	case due.IsZero() && had && !s.keepsDue(state):
+		updates = append(updates, SyncDueAtKey.ValueUnset())
+	case !due.IsZero() && (!had || !before.Equal(due)):
+		updates = append(updates, SyncDueAtKey.ValueSet(due))
+	}
+	if len(updates) == 0 {
+		return
+	}
+	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
+		s.log.Warn("Search attributes were not set", "error", err)
+	}
+}
+
+// keepsDue: a pass in the middle of a wait does not make its moment go away.
+func (s *employeeSync) keepsDue(state SyncState) bool {
+	return (state == Syncing || state == Settling) && !s.Wake.At.IsZero()
+}
+
+// status answers the query.
+func (s *employeeSync) status() (StatusView, error) {
+	v := StatusView{
+		EmployeeID: s.employeeID, State: s.State, Since: s.Since, LastRead: s.Read.At,
+		Reason: s.reason(), PendingEvents: s.EmployeeState.Inbox.Count, Revoked: s.Revoked, AwaitedBy: len(s.AwaitedBy),
+		Zone: s.Read.Decision.Zone,
+	}
+	switch {
+	case s.State == Settling:
+		v.DueAt, v.DueFor = s.EmployeeState.Inbox.ReadAt(s.options.SettleDelay), "settle"
+	case !s.Wake.Target.IsZero():
+		v.DueAt, v.DueFor = s.Wake.Target, s.Wake.Why
+	case !s.Wake.At.IsZero():
+		v.DueAt, v.DueFor = s.Wake.At, s.Wake.Why
+	}
+	if s.Result.Outcome != "" {
+		r := s.Result
+		v.LastOutcome = &r
+	}
+	return v, nil
+}
+
+func (s *employeeSync) reason() string {
+	switch {
+	case s.Failure != "":
+		return s.Failure
+	case s.State == Settling:
+		return fmt.Sprintf("%d event(s) came; Bob is read when its answer is sure to be fresh", s.EmployeeState.Inbox.Count)
+	case s.Result.Reason != "":
+		return s.Result.Reason
+	case s.Read.Decision.Reason != "":
+		return s.Read.Decision.Reason
+	default:
+		return "Bob is about to be read"
+	}
+}
+
+// describe writes the current details that the web UI shows on the workflow's
+// page.
+func (s *employeeSync) describe(ctx workflow.Context) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "**%s** since %s\n\n%s.\n", s.State, moment(s.Since, "UTC"), strings.TrimSuffix(s.reason(), "."))
+	if !s.Wake.At.IsZero() {
+		fmt.Fprintf(&b, "\n- Next: %s\n", s.Wake.summary())
+	}
+	if s.Revoked {
+		b.WriteString("- An immediate revocation is in force: nothing lifts this person's suspension until Bob says inactive or activates them\n")
+	}
+	if n := len(s.AwaitedBy); n > 0 {
+		fmt.Fprintf(&b, "- %d report(s) wait for this manager's OneLogin user\n", n)
+	}
+	if r := s.Result; r.Outcome != "" {
+		fmt.Fprintf(&b, "\n| Last outcome | |\n|---|---|\n| Outcome | %s |\n", r.Outcome)
+		if r.OneLoginID != 0 {
+			fmt.Fprintf(&b, "| OneLogin user | %d |\n", r.OneLoginID)
+		}
+		if len(r.Changed) > 0 {
+			fmt.Fprintf(&b, "| Attributes written | %s |\n", strings.Join(r.Changed, ", "))
+		}
+		if !s.Read.At.IsZero() {
+			fmt.Fprintf(&b, "| Bob read | %s |\n", moment(s.Read.At, "UTC"))
+		}
+		fmt.Fprintf(&b, "| Settings | %s |\n", r.Settings)
+		for _, note := range r.Notes {
+			fmt.Fprintf(&b, "\n> %s\n", note)
+		}
+	}
+	workflow.SetCurrentDetails(ctx, b.String())
+}

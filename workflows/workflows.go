@@ -1,0 +1,35 @@
+// Package workflows holds the deterministic code: what happens to one
+// employee, in which order, and what is waited for.
+//
+// A workflow here is a list of steps. Whatever depends on the outside, on
+// settings, on a clock or on a time zone is decided in activities by pure
+// functions, and comes in as a result. The package may import activities (for
+// their names and messages) and the domain; it must not know Bob's or
+// OneLogin's API.
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Options is what workflows are told by the process that runs them.
+type Options struct {
+	// SettleDelay is how long after an event Bob is read: its reads may show
+	// the state of up to 20 seconds ago. A changed delay is taken up by
+	// timers that start later; replay does not compare durations.
+	SettleDelay time.Duration
+}
+
+// DefaultSettleDelay leaves Bob's reads half as long again as they may lag.
+const DefaultSettleDelay = 30 * time.Second
+
+// Register registers every workflow, with a worker, a replayer, or a test
+// environment.
+func Register(r worker.WorkflowRegistry, o Options) {
+	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, in EmployeeSyncInput) (Result, error) {
+		return employeeSyncWorkflow(ctx, o, in)
+	}, workflow.RegisterOptions{Name: EmployeeSyncName})
+}
