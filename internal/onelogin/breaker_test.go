@@ -96,10 +96,10 @@ func TestBreakerOpenErrorSaysUntilWhen(t *testing.T) {
 		require.Equal(t, opReadUser, open.Op)
 		require.WithinDuration(t, refusedAt.Add(openFor), open.Until, time.Millisecond)
 
-		time.Sleep(time.Until(open.Until) - 2)
+		time.Sleep(time.Until(open.Until) - 2*time.Nanosecond)
 		require.Equal(t, "breaker_open", Class(read(t, c)))
 		require.Equal(t, 1, f.count(readRoute))
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		require.NoError(t, read(t, c))
 		require.NoError(t, read(t, c), "closed again")
 	})

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -482,6 +484,32 @@ func TestNobodyListens(t *testing.T) {
 	require.Equal(t, "onelogin: fetch token: connection refused", err.Error())
 }
 
+func TestHostsThatCannotBeReached(t *testing.T) {
+	secured := httptest.NewUnstartedServer(newFake(t, nil))
+	secured.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secured.StartTLS()
+	t.Cleanup(secured.Close)
+	unresolved := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.DNSError{Err: "no such host", Name: "hidden.example.com", IsNotFound: true}
+	}}
+	tests := map[string]struct {
+		base      string
+		transport *http.Transport
+		want      string
+	}{
+		"unknown name":            {"https://hidden.example.com", unresolved, "onelogin: fetch token: host name not resolved"},
+		"certificate of somebody": {secured.URL, &http.Transport{}, "onelogin: fetch token: certificate not trusted"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := newClient(t, tt.base, tt.transport).User(t.Context(), 42)
+			require.EqualError(t, err, tt.want)
+			require.Equal(t, "transport", Class(err))
+			require.False(t, Uncertain(err))
+		})
+	}
+}
+
 func TestLostTokenMeansThatNothingWasWritten(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
 		"cut off":     cut(0, ""),
@@ -633,18 +661,23 @@ func TestNothingPrivateInErrors(t *testing.T) {
 		"email": private[0], "username": private[0], "firstname": private[1], "lastname": private[2],
 		"phone": private[3], "external_id": "987654321",
 	}
-	everything := strings.Join(private[:4], " ") + ` was "` + private[0] + `" and '` + private[2] + `' 987654321`
-	quoted, err := json.Marshal(everything)
-	require.NoError(t, err)
-	bodies := []string{
-		fmt.Sprintf(`{"message":%s,"name":"Error","statusCode":400,"field":%s}`, quoted, quoted),
-		fmt.Sprintf(`{"status":400,"error":%s,"description":%s}`, quoted, quoted),
-		fmt.Sprintf(`{"code":400,"message":%s,"errors":[{"field":%s,"message":[%s]}]}`, quoted, quoted, quoted),
-		fmt.Sprintf(`{"status":{"error":true,"code":400,"type":%s,"message":%s}}`, quoted, quoted),
-		fmt.Sprintf(`{"status":{"error":true,"code":400,"message":{"description":%s,"attribute":"Plainly"}}}`, quoted),
-		fmt.Sprintf(`{"id":%s,"email":%s}`, quoted, quoted),
-		"<html>" + everything + "</html>",
-		`{"id": ` + everything,
+	// A look-up sends an address or an id, a write all there is.
+	lookedUp := private[0] + ` was "` + private[0] + `" with 987654321 not 'known'`
+	written := strings.Join(private[:4], " ") + ` was "` + private[0] + `" and '` + private[2] + `' 987654321`
+	shapes := []string{
+		`{"message":%[1]s,"name":"Error","statusCode":400,"field":%[1]s}`,
+		`{"status":400,"error":%[1]s,"description":%[1]s}`,
+		`{"code":400,"message":%[1]s,"errors":[{"field":%[1]s,"message":[%[1]s]}]}`,
+		`{"status":{"error":true,"code":400,"type":%[1]s,"message":%[1]s}}`,
+		`{"status":{"error":true,"code":400,"message":{"description":%[1]s,"attribute":%[1]s}}}`,
+		`{"id":%[1]s,"email":%[1]s}`,
+		"<html>%[1]s</html>",
+		`{"id": %[1]s`,
+	}
+	say := func(shape, text string) string {
+		quoted, err := json.Marshal(text)
+		require.NoError(t, err)
+		return fmt.Sprintf(shape, quoted)
 	}
 	check := func(t *testing.T, err error) {
 		require.Error(t, err)
@@ -667,39 +700,37 @@ func TestNothingPrivateInErrors(t *testing.T) {
 		_, err = c().UpdateUser(t.Context(), 42, attributes)
 		check(t, err)
 	}
-	on := func(handler http.HandlerFunc) routes {
-		return routes{usersRoute: handler, createRoute: handler, updateRoute: handler}
+	on := func(find, write http.HandlerFunc) routes {
+		return routes{usersRoute: find, createRoute: write, updateRoute: write}
 	}
 	for _, status := range []int{200, 302, 400, 401, 403, 404, 409, 422, 429, 500, 502} {
 		for _, contentType := range []string{"application/json", "text/html"} {
-			t.Run(fmt.Sprint(status, contentType), func(t *testing.T) {
-				for _, body := range bodies {
-					handler := reply(status, body, "Content-Type", contentType, "Location", "https://example.com/?email="+private[0])
-					each(t, func() *Client { return start(t, newFake(t, on(handler))) })
-					withBadToken := on(handler)
-					withBadToken[tokenRoute] = handler
-					_, err := start(t, newFake(t, withBadToken)).User(t.Context(), 42)
+			t.Run(fmt.Sprintf("%d, %s", status, contentType), func(t *testing.T) {
+				for _, shape := range shapes {
+					headers := []string{"Content-Type", contentType, "Location", "https://example.com/?email=" + private[0]}
+					find, write := reply(status, say(shape, lookedUp), headers...), reply(status, say(shape, written), headers...)
+					each(t, func() *Client { return start(t, newFake(t, on(find, write))) })
+					_, err := start(t, newFake(t, routes{tokenRoute: write})).User(t.Context(), 42)
 					check(t, err)
 				}
 			})
 		}
 	}
 	t.Run("cut off", func(t *testing.T) {
-		each(t, func() *Client { return start(t, newFake(t, on(cut(0, "")))) })
-		each(t, func() *Client { return start(t, newFake(t, on(cut(200, everything)))) })
+		each(t, func() *Client { return start(t, newFake(t, on(cut(0, ""), cut(0, "")))) })
+		each(t, func() *Client { return start(t, newFake(t, on(cut(200, lookedUp), cut(200, written)))) })
 	})
 	t.Run("not HTTP", func(t *testing.T) {
-		each(t, func() *Client {
-			return start(t, newFake(t, on(func(w http.ResponseWriter, _ *http.Request) {
-				conn, _, err := http.NewResponseController(w).Hijack()
-				if err != nil {
-					t.Errorf("hijack: %v", err)
-					return
-				}
-				_, _ = io.WriteString(conn, everything+"\r\n\r\n")
-				_ = conn.Close()
-			})))
-		})
+		garbage := func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Errorf("hijack: %v", err)
+				return
+			}
+			_, _ = io.WriteString(conn, written+"\r\n\r\n")
+			_ = conn.Close()
+		}
+		each(t, func() *Client { return start(t, newFake(t, on(garbage, garbage))) })
 	})
 	t.Run("an unusable token", func(t *testing.T) {
 		c := start(t, newFake(t, routes{tokenRoute: reply(http.StatusOK, `{"access_token":"token-1\r\nX-Other: 1","expires_in":36000}`)}))

@@ -291,3 +291,39 @@ func TestRotatedCredentialsAreAskedForAtEachFetch(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"secret-1", "secret-2"}, secrets)
 }
+
+func TestRefusalIsKeptForThoseWhoHadPassedTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fetches := 0
+		refusal := &AuthError{Failure: Failure{Op: opToken, StatusCode: http.StatusUnauthorized}}
+		s := &tokens{now: time.Now, fetch: func(context.Context) (grant, error) {
+			fetches++
+			return grant{}, refusal
+		}}
+		for range 3 {
+			_, err := s.get(t.Context())
+			require.Equal(t, refusal, err)
+		}
+		require.Equal(t, 1, fetches)
+		time.Sleep(refusalKept)
+		_, err := s.get(t.Context())
+		require.Equal(t, refusal, err)
+		require.Equal(t, 2, fetches)
+	})
+}
+
+func TestTokenThatJustReplacedAnotherIsNotReplacedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t, routes{
+			readRoute:   withToken("token-2", reply(http.StatusOK, userJSON)),
+			updateRoute: unauthorized,
+		})
+		c := startInBubble(t, f)
+		_, err := c.User(t.Context(), 42)
+		require.NoError(t, err)
+		_, err = c.UpdateUser(t.Context(), 42, Attributes{"title": "x"})
+		require.Equal(t, "auth", Class(err))
+		require.Equal(t, 2, f.count(tokenRoute))
+		require.Equal(t, 1, f.count(updateRoute))
+	})
+}
