@@ -40,6 +40,9 @@ type bodyReader struct {
 }
 
 func (b *bodyReader) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
 	// One byte more than is left tells an answer that fits exactly from one
 	// that is larger.
 	if int64(len(p)) > b.left+1 {

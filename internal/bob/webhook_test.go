@@ -108,13 +108,13 @@ func FuzzVerifySignature(f *testing.F) {
 
 func TestIsPing(t *testing.T) {
 	for body, want := range map[string]bool{
-		"Ping test":                                 true,
-		`{"text":"Ping test"}`:                      true,
-		"":                                          false,
-		"ping test":                                 false,
-		"Ping test\n":                               false,
-		`"Ping test"`:                               false,
-		`{"text": "Ping test"}`:                     false,
+		"Ping test":             true,
+		`{"text":"Ping test"}`:  true,
+		"":                      false,
+		"ping test":             false,
+		"Ping test\n":           false,
+		`"Ping test"`:           false,
+		`{"text": "Ping test"}`: false,
 		`{"text":"Ping test","type":"employee.up"}`: false,
 	} {
 		if got := bob.IsPing([]byte(body)); got != want {
