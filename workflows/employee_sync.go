@@ -40,6 +40,9 @@ type employeeSync struct {
 	poke  workflow.Channel
 	alarm alarm
 
+	// settleDelay is this run's, once it is known.
+	settleDelay time.Duration
+
 	// passes counts finished passes, for updates that wait for theirs.
 	passes int
 	// working is set while a pass runs.
@@ -171,9 +174,22 @@ func (s *employeeSync) remember(reportID string) {
 	}
 }
 
+// settle returns the settle delay. It is a setting of the worker, and what a
+// run does next depends on it, so the run writes down the one that it began
+// with.
+func (s *employeeSync) settle(ctx workflow.Context) time.Duration {
+	if s.settleDelay == 0 {
+		recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return max(s.options.SettleDelay, time.Millisecond) })
+		if err := recorded.Get(&s.settleDelay); err != nil {
+			s.settleDelay = DefaultSettleDelay // cannot be: it was encoded above
+		}
+	}
+	return s.settleDelay
+}
+
 func (s *employeeSync) passIsDue(ctx workflow.Context) bool {
 	now := workflow.Now(ctx)
-	if !s.EmployeeState.Inbox.Empty() && !now.Before(s.EmployeeState.Inbox.ReadAt(s.options.SettleDelay)) {
+	if inbox := s.EmployeeState.Inbox; !inbox.Empty() && (inbox.AtOnce() || !now.Before(inbox.ReadAt(s.settle(ctx)))) {
 		return true
 	}
 	return !s.Wake.At.IsZero() && !now.Before(s.Wake.At)
@@ -245,13 +261,13 @@ func (s *employeeSync) wait(ctx workflow.Context) {
 		settle, cancel := workflow.WithCancel(ctx)
 		defer cancel()
 		timer := workflow.NewTimerWithOptions(settle,
-			positive(inbox.ReadAt(s.options.SettleDelay).Sub(workflow.Now(ctx))),
+			positive(inbox.ReadAt(s.settle(ctx)).Sub(workflow.Now(ctx))),
 			workflow.TimerOptions{Summary: "Bob's reads settle before they are trusted"})
 		fired := false
 		selector.AddFuture(timer, func(workflow.Future) { fired = true })
 		// Events that come meanwhile only move the moment, which is looked
 		// at when the timer fires: a burst starts no timer of its own.
-		for !fired && ctx.Err() == nil && !s.EmployeeState.Inbox.Urgent && !s.EmployeeState.Inbox.Now {
+		for !fired && ctx.Err() == nil && !s.EmployeeState.Inbox.AtOnce() {
 			selector.Select(ctx)
 			s.describe(ctx)
 		}
@@ -305,7 +321,7 @@ func (s *employeeSync) pass(ctx workflow.Context) {
 	s.working = true
 	now := workflow.Now(ctx)
 	taken := s.EmployeeState.Inbox
-	settled := taken.Settled(now, s.options.SettleDelay)
+	settled := taken.Count == 0 || taken.Settled(now, s.settle(ctx))
 	// A look that a person or a date asked for acts on what it finds.
 	final := settled || taken.Now || (!s.Wake.At.IsZero() && !now.Before(s.Wake.At))
 	s.EmployeeState.Inbox = Inbox{}

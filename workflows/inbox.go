@@ -71,12 +71,12 @@ func (b *Inbox) Ask() {
 	b.Now, b.OnlyManager = true, false
 }
 
-// ReadAt returns when Bob is to be read for what is in the inbox; the zero
-// time is at once.
+// AtOnce reports whether Bob is to be read without waiting.
+func (b Inbox) AtOnce() bool { return b.Now || b.Urgent }
+
+// ReadAt returns when Bob is to be read for what is in the inbox, where that
+// is not at once.
 func (b Inbox) ReadAt(settle time.Duration) time.Time {
-	if b.Now || b.Urgent {
-		return time.Time{}
-	}
 	settled, latest := b.Last.Add(settle), b.First.Add(maxSettleDelays*settle)
 	if latest.Before(settled) {
 		return latest
@@ -86,7 +86,7 @@ func (b Inbox) ReadAt(settle time.Duration) time.Time {
 
 // Settled reports whether a read at now is sure to show what the events told.
 func (b Inbox) Settled(now time.Time, settle time.Duration) bool {
-	return b.Count == 0 || !now.Before(b.Last.Add(settle))
+	return !now.Before(b.Last.Add(settle))
 }
 
 // PutBack returns the inbox of a read that was too early to be the last word,

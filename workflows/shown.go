@@ -112,7 +112,7 @@ func (s *employeeSync) status() (StatusView, error) {
 	}
 	switch {
 	case s.State == Settling:
-		v.DueAt, v.DueFor = s.EmployeeState.Inbox.ReadAt(s.options.SettleDelay), "settle"
+		v.DueAt, v.DueFor = s.EmployeeState.Inbox.ReadAt(s.settleDelay), "settle"
 	case !s.Wake.Target.IsZero():
 		v.DueAt, v.DueFor = s.Wake.Target, s.Wake.Why
 	case !s.Wake.At.IsZero():

@@ -18,8 +18,8 @@ import (
 // Options is what workflows are told by the process that runs them.
 type Options struct {
 	// SettleDelay is how long after an event Bob is read: its reads may show
-	// the state of up to 20 seconds ago. A changed delay is taken up by
-	// timers that start later; replay does not compare durations.
+	// the state of up to 20 seconds ago. Each run writes down the delay that
+	// it began with, so that a changed one breaks no run under way.
 	SettleDelay time.Duration
 }
 

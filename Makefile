@@ -1,0 +1,60 @@
+# What can be done here. Needs Go alone; everything else is built from the
+# module proxy.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+TOOL := go tool -modfile=dev/tools/go.mod
+# A Temporal CLI that is there already is used; else it is built once.
+TEMPORAL_CLI ?= $(shell command -v temporal 2>/dev/null)
+CLI := $(if $(TEMPORAL_CLI),,bin/temporal)
+export TEMPORAL_CLI
+
+.PHONY: help
+help: ## List these targets
+	@grep -hE '^[a-zA-Z_/-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: ## Show everything on this machine; ONCE=1 ends by itself and tells by its exit code
+	go run ./dev/demo $(if $(ONCE),--once)
+
+.PHONY: test
+test: $(CLI) ## Vet, unit, workflow, replay and end-to-end tests, with the race detector
+	go vet ./...
+	go test -race -timeout 15m ./...
+
+.PHONY: build
+build: ## Build bin/worker, bin/starter and bin/sim
+	go build -trimpath -o bin/worker ./worker
+	go build -trimpath -o bin/starter ./starter
+	go build -trimpath -o bin/sim ./dev/sim
+
+.PHONY: lint
+lint: ## Format, static checks, determinism of workflows, known vulnerabilities
+	@unformatted=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted with gofumpt:"; echo "$$unformatted"; exit 1; fi
+	$(TOOL) staticcheck ./...
+	$(TOOL) workflowcheck ./workflows/...
+	@# The vulnerability database needs the internet; exit code 3 is a finding.
+	@code=0; out=$$($(TOOL) govulncheck ./... 2>&1) || code=$$?; \
+	case $$code in \
+	0) echo "govulncheck: nothing known" ;; \
+	3) echo "$$out"; exit 3 ;; \
+	*) echo "govulncheck: not run, its database cannot be reached from here" ;; \
+	esac
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser of what comes from outside, half a minute each
+	@grep -rhoE --include='*_test.go' --with-filename '^func Fuzz[A-Za-z]+' . | while IFS=: read -r file name; do \
+		go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime 30s "$$(dirname "$$file")"; \
+	done
+
+.PHONY: histories
+histories: $(CLI) ## Record anew the workflow histories that the replay tests use
+	go test ./dev/e2e -count=1 -timeout 10m -record
+
+bin/temporal: dev/tools/go.mod dev/tools/go.sum
+	@echo "Building the Temporal CLI from the module proxy: minutes the first time, once."
+	go build -modfile=dev/tools/go.mod -o $@ github.com/temporalio/cli/cmd/temporal

@@ -1,0 +1,515 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"bob-onelogin/workflows"
+)
+
+// record rewrites the histories that the replay tests of the workflows use.
+var record = flag.Bool("record", false, "rewrite workflows/testdata/histories")
+
+// What every process of the tests is told. None of it may turn up in a log.
+const (
+	bobUser       = "SERVICE-e2e"
+	bobToken      = "e2e-bob-token-5f1d"
+	webhookSecret = "e2e-webhook-secret-77aa"
+	clientID      = "e2e-client-id"
+	clientSecret  = "e2e-client-secret-c0de"
+)
+
+var (
+	root       string
+	binaries   string
+	devServer  *testsuite.DevServer
+	devAddress string
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if root, err = filepath.Abs("../.."); err != nil {
+		return fail(err)
+	}
+	if binaries, err = os.MkdirTemp("", "bob-onelogin-e2e-"); err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(binaries)
+	args := append([]string{"build"}, raceFlags...)
+	args = append(args, "-o", binaries+"/", "./worker", "./starter", "./dev/sim")
+	build := exec.Command("go", args...)
+	build.Dir, build.Stdout, build.Stderr = root, os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		return fail(fmt.Errorf("build worker, starter and stand-ins: %w", err))
+	}
+	if devServer, err = startServer(context.Background(), "", ""); err != nil {
+		return fail(err)
+	}
+	defer func() { _ = devServer.Stop() }()
+	devAddress = devServer.FrontendHostPort()
+	return m.Run()
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, "e2e:", err)
+	return 1
+}
+
+// temporalCLI finds the Temporal CLI, which holds the dev server.
+func temporalCLI() (string, error) {
+	for _, path := range []string{os.Getenv("TEMPORAL_CLI"), filepath.Join(root, "bin", "temporal")} {
+		if path == "" {
+			continue
+		}
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	if path, err := exec.LookPath("temporal"); err == nil {
+		return path, nil
+	}
+	return "", errors.New("the Temporal CLI is missing: run `make bin/temporal`, or name one in TEMPORAL_CLI")
+}
+
+// startServer starts a dev server; with a database file, its state survives.
+// An empty address takes a free one.
+func startServer(ctx context.Context, database, address string) (*testsuite.DevServer, error) {
+	path, err := temporalCLI()
+	if err != nil {
+		return nil, err
+	}
+	return testsuite.StartDevServer(ctx, testsuite.DevServerOptions{
+		ExistingPath: path, LogLevel: "error", DBFilename: database,
+		ClientOptions: &client.Options{HostPort: address, Namespace: "default", Logger: quiet{}},
+		ExtraArgs:     []string{"--dynamic-config-value", "matching.useNewMatcher=true"},
+		Stdout:        io.Discard, Stderr: io.Discard,
+	})
+}
+
+// stack is one test's own world: a namespace, the stand-ins, worker and
+// starter.
+type stack struct {
+	t         *testing.T
+	namespace string
+	address   string
+	temporal  client.Client
+	env       []string
+
+	bobURL, oneURL, starterURL string
+	worker                     *process
+	logs                       []*lockedBuffer
+}
+
+// option changes a stack before its processes start.
+type option func(*plan)
+
+type plan struct {
+	address   string
+	namespace string
+	simFlags  []string
+	env       []string
+	workers   bool
+}
+
+func withEnv(kv ...string) option { return func(p *plan) { p.env = append(p.env, kv...) } }
+func withSim(flags ...string) option {
+	return func(p *plan) { p.simFlags = append(p.simFlags, flags...) }
+}
+func withServer(address string) option { return func(p *plan) { p.address = address } }
+func withoutWorker() option            { return func(p *plan) { p.workers = false } }
+
+func newStack(t *testing.T, options ...option) *stack {
+	t.Helper()
+	p := plan{address: devAddress, workers: true}
+	for _, o := range options {
+		o(&p)
+	}
+	p.namespace = "e2e-" + strings.NewReplacer("/", "-", "_", "-").Replace(strings.ToLower(t.Name()))
+	if len(p.namespace) > 200 {
+		p.namespace = p.namespace[:200]
+	}
+	s := &stack{t: t, namespace: p.namespace, address: p.address}
+	c, err := client.Dial(client.Options{HostPort: p.address, Namespace: p.namespace, Logger: quiet{}})
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	s.temporal = c
+	_, err = c.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: p.namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	})
+	require.NoError(t, err)
+	s.eventually("the namespace is usable", 20*time.Second, func() bool {
+		_, err := c.WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: p.namespace})
+		if err != nil {
+			return false
+		}
+		_, err = c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Namespace: p.namespace})
+		return err == nil
+	})
+
+	bobAddr, oneAddr, starterAddr := freeAddr(t), freeAddr(t), freeAddr(t)
+	s.bobURL, s.oneURL, s.starterURL = "http://"+bobAddr, "http://"+oneAddr, "http://"+starterAddr
+	s.env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
+		"TEMPORAL_ADDRESS=" + p.address, "TEMPORAL_NAMESPACE=" + p.namespace,
+		"BOB_BASE_URL=" + s.bobURL + "/v1", "BOB_SERVICE_USER_ID=" + bobUser, "BOB_SERVICE_USER_TOKEN=" + bobToken,
+		"BOB_WEBHOOK_SECRETS=" + webhookSecret, "BOB_SETTLE_DELAY=1s",
+		"ONELOGIN_BASE_URL=" + s.oneURL, "ONELOGIN_CLIENT_ID=" + clientID, "ONELOGIN_CLIENT_SECRET=" + clientSecret,
+		"ONELOGIN_MAX_RPS=50", "STARTER_ADDR=" + starterAddr,
+	}, p.env...)
+	s.start("sim", append([]string{
+		"--bob-addr", bobAddr, "--onelogin-addr", oneAddr, "--employees", "0",
+		"--webhook-url", s.starterURL + "/webhooks/bob", "--webhook-secret", webhookSecret,
+		"--onelogin-client-id", clientID, "--onelogin-client-secret", clientSecret, "--bob-user", bobUser, "--bob-token", bobToken,
+	}, p.simFlags...)...)
+	s.answers(s.bobURL + "/_sim/calls")
+	s.answers(s.oneURL + "/_sim/calls")
+	s.start("starter", "serve")
+	s.answers(s.starterURL + "/readyz")
+	if p.workers {
+		s.startWorker()
+	}
+	t.Cleanup(s.check)
+	return s
+}
+
+// check looks at what a test leaves behind: histories that replay and stay
+// small, and logs without personal data or secrets.
+func (s *stack) check() {
+	for _, log := range s.logs {
+		text := log.String()
+		for _, secret := range []string{bobToken, webhookSecret, clientSecret, "@example.com", "Juniper", "+44 7700"} {
+			if strings.Contains(text, secret) {
+				s.t.Errorf("a log contains %q:\n%s", secret, tail(text))
+			}
+		}
+		if strings.Contains(text, "DATA RACE") || strings.Contains(text, "panic:") {
+			s.t.Errorf("a process raced or panicked:\n%s", tail(text))
+		}
+	}
+	replayer := worker.NewWorkflowReplayer()
+	workflows.Register(replayer, workflows.Options{SettleDelay: time.Hour})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	list, err := s.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, PageSize: 50})
+	if err != nil {
+		return // the test's own server is gone
+	}
+	for _, info := range list.GetExecutions() {
+		h := s.history(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
+		execution := workflow.Execution{ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId()}
+		if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
+			s.t.Errorf("%s does not replay: %v", info.GetExecution().GetWorkflowId(), err)
+		}
+	}
+}
+
+func (s *stack) history(ctx context.Context, id, run string) *historypb.History {
+	var h historypb.History
+	events := s.temporal.GetWorkflowHistory(ctx, id, run, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
+		e, err := events.Next()
+		require.NoError(s.t, err)
+		h.Events = append(h.Events, e)
+	}
+	return &h
+}
+
+// runHistory is the history of the newest run of a person's workflow.
+func (s *stack) runHistory(employeeID string) *historypb.History {
+	s.t.Helper()
+	return s.history(s.t.Context(), workflows.EmployeeWorkflowID(employeeID), "")
+}
+
+// keep writes the newest history of a person's workflow for the replay tests.
+func (s *stack) keep(name, employeeID string) {
+	s.t.Helper()
+	if !*record {
+		return
+	}
+	b, err := protojson.MarshalOptions{Multiline: true, Indent: " "}.Marshal(s.runHistory(employeeID))
+	require.NoError(s.t, err)
+	dir := filepath.Join(root, "workflows", "testdata", "histories")
+	require.NoError(s.t, os.MkdirAll(dir, 0o755))
+	require.NoError(s.t, os.WriteFile(filepath.Join(dir, name+".json"), append(b, '\n'), 0o644))
+}
+
+// process is a child that ends with its test.
+type process struct {
+	cmd  *exec.Cmd
+	log  *lockedBuffer
+	done chan struct{}
+}
+
+func (s *stack) start(binary string, args ...string) *process {
+	s.t.Helper()
+	p := &process{cmd: exec.Command(filepath.Join(binaries, binary), args...), log: &lockedBuffer{}, done: make(chan struct{})}
+	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = s.env, p.log, p.log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	require.NoError(s.t, p.cmd.Start())
+	if binary != "sim" {
+		s.logs = append(s.logs, p.log)
+	}
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.done)
+	}()
+	s.t.Cleanup(func() {
+		p.stop(syscall.SIGKILL)
+		if s.t.Failed() {
+			s.t.Logf("%s said:\n%s", binary, tail(p.log.String()))
+		}
+	})
+	return p
+}
+
+func (p *process) stop(signal os.Signal) {
+	_ = p.cmd.Process.Signal(signal)
+	<-p.done
+}
+
+func (s *stack) startWorker() {
+	s.t.Helper()
+	s.worker = s.start("worker")
+	s.eventually("the worker polls", 30*time.Second, func() bool {
+		return strings.Count(s.worker.log.String(), "Started Worker") == 2
+	})
+}
+
+// kill ends the worker without warning.
+func (s *stack) kill() { s.worker.stop(syscall.SIGKILL) }
+
+// starterCommand runs an operator's command and returns what it printed.
+func (s *stack) starterCommand(args ...string) (string, error) {
+	cmd := exec.Command(filepath.Join(binaries, "starter"), args...)
+	cmd.Env = s.env
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// eventually waits for a condition.
+func (s *stack) eventually(what string, within time.Duration, holds func() bool) {
+	s.t.Helper()
+	deadline := time.Now().Add(within)
+	for !holds() {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("not within %s: %s", within, what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (s *stack) answers(url string) {
+	s.t.Helper()
+	s.eventually(url+" answers", 20*time.Second, func() bool {
+		r, err := http.Get(url)
+		if err != nil {
+			return false
+		}
+		defer r.Body.Close()
+		return r.StatusCode == http.StatusOK
+	})
+}
+
+// do sends a control request to a stand-in.
+func (s *stack) do(method, url string, body any) []byte {
+	s.t.Helper()
+	var content io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		require.NoError(s.t, err)
+		content = bytes.NewReader(b)
+	}
+	r, err := http.NewRequestWithContext(s.t.Context(), method, url, content)
+	require.NoError(s.t, err)
+	answer, err := http.DefaultClient.Do(r)
+	require.NoError(s.t, err)
+	defer answer.Body.Close()
+	b, err := io.ReadAll(answer.Body)
+	require.NoError(s.t, err)
+	require.Less(s.t, answer.StatusCode, 300, "%s %s: %s", method, url, b)
+	return b
+}
+
+// put changes a person in Bob, and sends webhooks for it.
+func (s *stack) put(id string, record map[string]any, events ...string) {
+	s.t.Helper()
+	url := s.bobURL + "/_sim/people/" + id
+	for i, e := range events {
+		url += map[bool]string{true: "?", false: "&"}[i == 0] + "event=" + e
+	}
+	s.do(http.MethodPut, url, record)
+}
+
+// users returns all OneLogin users.
+func (s *stack) users() []map[string]any {
+	s.t.Helper()
+	var users []map[string]any
+	require.NoError(s.t, json.Unmarshal(s.do(http.MethodGet, s.oneURL+"/_sim/users", nil), &users))
+	return users
+}
+
+// user returns the one OneLogin user linked to a person; nil without one.
+func (s *stack) user(employeeID string) map[string]any {
+	s.t.Helper()
+	var found []map[string]any
+	for _, u := range s.users() {
+		if u["external_id"] == employeeID {
+			found = append(found, u)
+		}
+	}
+	if len(found) > 1 {
+		s.t.Fatalf("%d OneLogin users are linked to employee %s", len(found), employeeID)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return found[0]
+}
+
+func (s *stack) userStatus(employeeID string) int {
+	u := s.user(employeeID)
+	if u == nil {
+		return -1
+	}
+	status, _ := u["status"].(float64)
+	return int(status)
+}
+
+// seed puts a user into OneLogin, and returns its id.
+func (s *stack) seed(user map[string]any) int64 {
+	s.t.Helper()
+	var seeded struct {
+		ID int64 `json:"id"`
+	}
+	require.NoError(s.t, json.Unmarshal(s.do(http.MethodPost, s.oneURL+"/_sim/users", user), &seeded))
+	require.NotZero(s.t, seeded.ID)
+	return seeded.ID
+}
+
+// calls returns and forgets the calls to OneLogin that are about users.
+func (s *stack) calls() map[string]int {
+	s.t.Helper()
+	all := map[string]int{}
+	require.NoError(s.t, json.Unmarshal(s.do(http.MethodGet, s.oneURL+"/_sim/calls", nil), &all))
+	s.do(http.MethodDelete, s.oneURL+"/_sim/calls", nil)
+	delete(all, "POST /auth/oauth2/v2/token")
+	return all
+}
+
+func (s *stack) fault(base string, fault map[string]any) {
+	s.t.Helper()
+	s.do(http.MethodPost, base+"/_sim/faults", fault)
+}
+
+// closed waits for the newest run of a person's workflow to end for good, and
+// returns its result.
+func (s *stack) closed(employeeID string) (workflows.Result, error) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	var result workflows.Result
+	err := s.temporal.GetWorkflow(ctx, workflows.EmployeeWorkflowID(employeeID), "").Get(ctx, &result)
+	return result, err
+}
+
+// appears waits for a person's workflow to exist.
+func (s *stack) appears(employeeID string) {
+	s.t.Helper()
+	s.eventually("the workflow of "+employeeID+" exists", 20*time.Second, func() bool {
+		_, err := s.temporal.DescribeWorkflowExecution(s.t.Context(), workflows.EmployeeWorkflowID(employeeID), "")
+		return err == nil
+	})
+}
+
+// done is appears and closed, without an error.
+func (s *stack) done(employeeID string) workflows.Result {
+	s.t.Helper()
+	s.appears(employeeID)
+	result, err := s.closed(employeeID)
+	require.NoError(s.t, err)
+	return result
+}
+
+func (s *stack) status(employeeID string) workflows.StatusView {
+	s.t.Helper()
+	var view workflows.StatusView
+	value, err := s.temporal.QueryWorkflow(s.t.Context(), workflows.EmployeeWorkflowID(employeeID), "", workflows.StatusQuery)
+	if err != nil {
+		return view
+	}
+	require.NoError(s.t, value.Get(&view))
+	return view
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// lockedBuffer collects a process's output.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func tail(s string) string {
+	const most = 4000
+	if len(s) > most {
+		return "…" + s[len(s)-most:]
+	}
+	return s
+}
+
+// quiet drops the SDK's own log lines.
+type quiet struct{}
+
+func (quiet) Debug(string, ...any) {}
+func (quiet) Info(string, ...any)  {}
+func (quiet) Warn(string, ...any)  {}
+func (quiet) Error(string, ...any) {}
