@@ -113,7 +113,7 @@ func resolve(ctx context.Context, cfg config.Starter, person string) (string, er
 	r, err := c.Person(ctx, person, nil)
 	var unknown *bob.NotFoundError
 	if errors.As(err, &unknown) {
-		return "", errors.New("Bob shows nobody with that e-mail address; check it, and that the service user may see the person")
+		return "", errors.New("nobody with that e-mail address is shown by Bob; check it, and that the service user may see the person")
 	}
 	return r.ID, err
 }

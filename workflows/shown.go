@@ -144,30 +144,31 @@ func (s *employeeSync) reason() string {
 // page.
 func (s *employeeSync) describe(ctx workflow.Context) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s** since %s\n\n%s.\n", s.State, moment(s.Since, "UTC"), strings.TrimSuffix(s.reason(), "."))
+	write := func(format string, args ...any) { b.WriteString(fmt.Sprintf(format, args...)) }
+	write("**%s** since %s\n\n%s.\n", s.State, moment(s.Since, "UTC"), strings.TrimSuffix(s.reason(), "."))
 	if !s.Wake.At.IsZero() {
-		fmt.Fprintf(&b, "\n- Next: %s\n", s.Wake.summary())
+		write("\n- Next: %s\n", s.Wake.summary())
 	}
 	if s.Revoked {
-		b.WriteString("- An immediate revocation is in force: nothing lifts this person's suspension until Bob says inactive or activates them\n")
+		write("- An immediate revocation is in force: nothing lifts this person's suspension until Bob says inactive or activates them\n")
 	}
 	if n := len(s.AwaitedBy); n > 0 {
-		fmt.Fprintf(&b, "- %d report(s) wait for this manager's OneLogin user\n", n)
+		write("- %d report(s) wait for this manager's OneLogin user\n", n)
 	}
 	if r := s.Result; r.Outcome != "" {
-		fmt.Fprintf(&b, "\n| Last outcome | |\n|---|---|\n| Outcome | %s |\n", r.Outcome)
+		write("\n| Last outcome | |\n|---|---|\n| Outcome | %s |\n", r.Outcome)
 		if r.OneLoginID != 0 {
-			fmt.Fprintf(&b, "| OneLogin user | %d |\n", r.OneLoginID)
+			write("| OneLogin user | %d |\n", r.OneLoginID)
 		}
 		if len(r.Changed) > 0 {
-			fmt.Fprintf(&b, "| Attributes written | %s |\n", strings.Join(r.Changed, ", "))
+			write("| Attributes written | %s |\n", strings.Join(r.Changed, ", "))
 		}
 		if !s.Read.At.IsZero() {
-			fmt.Fprintf(&b, "| Bob read | %s |\n", moment(s.Read.At, "UTC"))
+			write("| Bob read | %s |\n", moment(s.Read.At, "UTC"))
 		}
-		fmt.Fprintf(&b, "| Settings | %s |\n", r.Settings)
+		write("| Settings | %s |\n", r.Settings)
 		for _, note := range r.Notes {
-			fmt.Fprintf(&b, "\n> %s\n", note)
+			write("\n> %s\n", note)
 		}
 	}
 	workflow.SetCurrentDetails(ctx, b.String())

@@ -54,11 +54,10 @@ type world struct {
 	env   *testsuite.TestWorkflowEnvironment
 	runs  int
 
-	mu       sync.Mutex
-	signals  []signal
-	timers   map[string]time.Duration
-	started  []time.Duration
-	statuses []workflows.StatusView
+	mu      sync.Mutex
+	signals []signal
+	timers  map[string]time.Duration
+	started []time.Duration
 }
 
 type chapter struct {

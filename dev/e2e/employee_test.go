@@ -424,7 +424,7 @@ func TestStarter(t *testing.T) {
 	require.Contains(t, out, "unchanged")
 	out, err = s.starterCommand("sync", "nobody@example.com")
 	require.Error(t, err)
-	require.Contains(t, out, "Bob shows nobody with that e-mail address")
+	require.Contains(t, out, "nobody with that e-mail address is shown by Bob")
 
 	s.worker.stop(syscall.SIGTERM)
 	require.Equal(t, 0, s.worker.cmd.ProcessState.ExitCode(), "the worker stops in order")

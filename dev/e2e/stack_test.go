@@ -137,15 +137,9 @@ type option func(*plan)
 type plan struct {
 	address   string
 	namespace string
-	simFlags  []string
-	env       []string
 	workers   bool
 }
 
-func withEnv(kv ...string) option { return func(p *plan) { p.env = append(p.env, kv...) } }
-func withSim(flags ...string) option {
-	return func(p *plan) { p.simFlags = append(p.simFlags, flags...) }
-}
 func withServer(address string) option { return func(p *plan) { p.address = address } }
 func withoutWorker() option            { return func(p *plan) { p.workers = false } }
 
@@ -179,19 +173,19 @@ func newStack(t *testing.T, options ...option) *stack {
 
 	bobAddr, oneAddr, starterAddr := freeAddr(t), freeAddr(t), freeAddr(t)
 	s.bobURL, s.oneURL, s.starterURL = "http://"+bobAddr, "http://"+oneAddr, "http://"+starterAddr
-	s.env = append([]string{
+	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
 		"TEMPORAL_ADDRESS=" + p.address, "TEMPORAL_NAMESPACE=" + p.namespace,
 		"BOB_BASE_URL=" + s.bobURL + "/v1", "BOB_SERVICE_USER_ID=" + bobUser, "BOB_SERVICE_USER_TOKEN=" + bobToken,
 		"BOB_WEBHOOK_SECRETS=" + webhookSecret, "BOB_SETTLE_DELAY=1s",
 		"ONELOGIN_BASE_URL=" + s.oneURL, "ONELOGIN_CLIENT_ID=" + clientID, "ONELOGIN_CLIENT_SECRET=" + clientSecret,
 		"ONELOGIN_MAX_RPS=50", "STARTER_ADDR=" + starterAddr,
-	}, p.env...)
-	s.start("sim", append([]string{
+	}
+	s.start("sim",
 		"--bob-addr", bobAddr, "--onelogin-addr", oneAddr, "--employees", "0",
-		"--webhook-url", s.starterURL + "/webhooks/bob", "--webhook-secret", webhookSecret,
+		"--webhook-url", s.starterURL+"/webhooks/bob", "--webhook-secret", webhookSecret,
 		"--onelogin-client-id", clientID, "--onelogin-client-secret", clientSecret, "--bob-user", bobUser, "--bob-token", bobToken,
-	}, p.simFlags...)...)
+	)
 	s.answers(s.bobURL + "/_sim/calls")
 	s.answers(s.oneURL + "/_sim/calls")
 	s.start("starter", "serve")

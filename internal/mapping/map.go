@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"strings"
 
 	"bob-onelogin/internal/employee"
 )
@@ -125,7 +126,7 @@ func readValue(rule Rule, lists ListFields, r employee.Record) (string, employee
 	if label, p, err := r.LabelText(rule.Field); err == nil && p == employee.Present {
 		return label, p, nil
 	}
-	return "", employee.Absent, fmt.Errorf("Bob gave no label for %s, nor does its list %q", rule.Field, list)
+	return "", employee.Absent, fmt.Errorf("no label for %s in the answer of Bob nor in its list %q", rule.Field, list)
 }
 
 func (d *Desired) mapManager(rule Rule, r employee.Record) {
@@ -133,6 +134,8 @@ func (d *Desired) mapManager(rule Rule, r employee.Record) {
 	switch {
 	case err != nil:
 		d.note("%s is left alone: %v", rule.Target, err)
+	case presence == employee.Present && strings.Trim(id, "0123456789") != "":
+		d.note("%s is left alone: %s holds no Bob id", rule.Target, rule.Field)
 	case presence == employee.Present && id == r.ID:
 		d.note("%s is left alone: Bob says that this person is their own manager", rule.Target)
 	case presence == employee.Present:
@@ -155,8 +158,13 @@ func (d *Desired) missing(rules []Rule, r employee.Record) string {
 				field = rule.Field
 			}
 		}
-		if _, presence := r.Get(field); presence == employee.Absent {
+		switch _, presence, err := r.Text(field); {
+		case err != nil:
+			return fmt.Sprintf("%v, and so cannot fill %s", err, target)
+		case presence == employee.Absent:
 			return fmt.Sprintf("Bob's answer lacks %s, which fills %s; the service user needs permission to see that field", field, target)
+		case presence == employee.Present:
+			return fmt.Sprintf("Bob gives no label for %s, which fills %s", field, target)
 		}
 		return fmt.Sprintf("Bob has no %s for this person yet, which fills %s; they are taken up when it comes", field, target)
 	}
