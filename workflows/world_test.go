@@ -226,6 +226,26 @@ func (w *world) deliver(e employee.Event) {
 	w.env.SignalWorkflow(workflows.EventSignal, e)
 }
 
+// storyGoesOn reports whether something has not happened yet.
+func (w *world) storyGoesOn() bool {
+	return slices.ContainsFunc(w.story, func(c chapter) bool { return c.do != nil })
+}
+
+// begins returns when the next start of the workflow happens: at the epoch, or
+// with the first of what has not happened when an earlier run ended.
+func (w *world) begins() time.Time {
+	if w.env == nil {
+		return epoch
+	}
+	next := w.env.Now()
+	for i, c := range slices.DeleteFunc(slices.Clone(w.story), func(c chapter) bool { return c.do == nil }) {
+		if i == 0 || c.at.Before(next) {
+			next = c.at
+		}
+	}
+	return next
+}
+
 // status asks the query.
 func (w *world) status() workflows.StatusView {
 	w.t.Helper()
@@ -268,8 +288,8 @@ func (w *world) longTimers() int {
 // continue-as-new, until the workflow ends.
 func (w *world) play(events ...employee.EventType) (workflows.Result, error) {
 	w.t.Helper()
-	now, input := epoch, workflows.EmployeeSyncInput{}
-	for {
+	now, input := w.begins(), workflows.EmployeeSyncInput{}
+	for w.runs = 0; ; {
 		w.runs++
 		require.Less(w.t, w.runs, 2000, "the workflow keeps continuing as new")
 		err := w.run(now, input, events)
