@@ -154,6 +154,9 @@ func (s *employeeSync) take(ctx workflow.Context, e employee.Event) {
 		}
 		s.EmployeeState.Inbox.Ask()
 		return
+	case e.Type == employee.EventUnlicensed:
+		s.EmployeeState.Inbox.Ask()
+		return
 	case e.Type == employee.EventAccessRevoked:
 		s.Revoked, s.RevokedAt = true, e.TriggeredAt
 	case e.Type.Activates() && s.Revoked && !earlierThan(e.TriggeredAt, s.RevokedAt):

@@ -21,6 +21,7 @@ const (
 	OneLoginTaskQueue = "bob-onelogin-api"
 
 	EmployeeSyncName = "EmployeeSync"
+	ReadBackName     = "ReadBack"
 
 	// EventSignal carries an employee.Event.
 	EventSignal = "employee-event"
@@ -34,6 +35,14 @@ const (
 var (
 	SyncStateKey = temporal.NewSearchAttributeKeyKeyword("SyncState")
 	SyncDueAtKey = temporal.NewSearchAttributeKeyTime("SyncDueAt")
+)
+
+const (
+	// ReadBackWorkflowID is the ID of the one workflow that reads created
+	// users back.
+	ReadBackWorkflowID = "read-back"
+	// CreatedSignal carries an activities.CreatedUser to it.
+	CreatedSignal = "user-created"
 )
 
 const employeeWorkflowPrefix = "employee/"

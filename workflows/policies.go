@@ -14,6 +14,7 @@ import (
 const (
 	priorityLeaver = 1
 	priorityLive   = 2
+	priorityLater  = 5
 )
 
 // giveUpAfter is how long an activity is tried before its workflow fails. It

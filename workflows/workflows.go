@@ -32,4 +32,5 @@ func Register(r worker.WorkflowRegistry, o Options) {
 	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, in EmployeeSyncInput) (Result, error) {
 		return employeeSyncWorkflow(ctx, o, in)
 	}, workflow.RegisterOptions{Name: EmployeeSyncName})
+	r.RegisterWorkflowWithOptions(readBackWorkflow, workflow.RegisterOptions{Name: ReadBackName})
 }

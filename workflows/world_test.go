@@ -56,8 +56,10 @@ type world struct {
 
 	mu      sync.Mutex
 	signals []signal
-	timers  map[string]time.Duration
-	started []time.Duration
+	// announced are the users that were created.
+	announced []activities.CreatedUser
+	timers    map[string]time.Duration
+	started   []time.Duration
 }
 
 type chapter struct {
@@ -108,6 +110,12 @@ func newWorld(t *testing.T, change ...func(*mapping.Settings)) *world {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.signals = append(w.signals, signal{id, e})
+			return nil
+		},
+		Announce: func(_ context.Context, c activities.CreatedUser) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.announced = append(w.announced, c)
 			return nil
 		},
 		Recall:           func(context.Context, string) (activities.LastSync, error) { return activities.LastSync{}, nil },

@@ -29,6 +29,9 @@ const (
 	EventManagerLinked EventType = "sync.manager.linked"
 	// EventReportWaiting tells a manager that a report waits for that.
 	EventReportWaiting EventType = "sync.report.waiting"
+	// EventUnlicensed says that the person's user was found without a licence
+	// some time after its creation.
+	EventUnlicensed EventType = "sync.user.unlicensed"
 )
 
 // Urgent reports whether an event may mean that somebody must lose access, so

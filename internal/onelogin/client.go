@@ -21,6 +21,7 @@ const (
 	opFindExternalID        = "find user by external_id"
 	opFindEmail             = "find user by email"
 	opFindUsername          = "find user by username"
+	opFindIDs               = "find users by id"
 	opReadUser              = "read user"
 	opListUsers             = "list users"
 	opCreateUser            = "create user"

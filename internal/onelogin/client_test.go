@@ -97,6 +97,23 @@ func TestFindSendsAndKeepsWhatMatches(t *testing.T) {
 	}
 }
 
+func TestFindByIDsAsksOnceForAll(t *testing.T) {
+	var query string
+	c := start(t, newFake(t, routes{usersRoute: func(w http.ResponseWriter, r *http.Request) {
+		query = r.URL.RawQuery
+		reply(http.StatusOK, `[{"id":7,"state":3},{"id":8,"state":1},{"id":42,"state":1}]`)(w, r)
+	}}))
+	users, err := c.FindByIDs(t.Context(), []int64{7, 42, 99}, nil)
+	require.NoError(t, err)
+	require.Len(t, users, 2, "99 is gone, and 8 was not asked for")
+	require.Equal(t, "fields=id%2Cstatus%2Cstate%2Cexternal_id%2Cemail%2Cusername&limit=100&user_ids=7%2C42%2C99", query)
+
+	for name, ids := range map[string][]int64{"none": nil, "too many": make([]int64, PageLimit+1)} {
+		_, err := c.FindByIDs(t.Context(), ids, nil)
+		require.Equal(t, "invalid", Class(err), name)
+	}
+}
+
 func TestFieldsAreAskedForOnce(t *testing.T) {
 	require.Equal(t,
 		"id,status,state,external_id,email,username,title,custom_attributes",

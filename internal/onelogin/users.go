@@ -99,6 +99,37 @@ func (c *Client) find(ctx context.Context, op, filter, value string, fields []st
 	}), nil
 }
 
+// FindByIDs returns those of the users with the given ids, PageLimit at most,
+// that still exist: one call for all of them.
+func (c *Client) FindByIDs(ctx context.Context, ids []int64, fields []string) ([]User, error) {
+	if len(ids) == 0 || len(ids) > PageLimit {
+		return nil, invalid(opFindIDs, fmt.Sprintf("give 1 to %d ids", PageLimit))
+	}
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = strconv.FormatInt(id, 10)
+	}
+	a, err := c.call(ctx, request{
+		op:     opFindIDs,
+		method: http.MethodGet,
+		path:   "/api/2/users",
+		query: url.Values{
+			"user_ids": {strings.Join(list, ",")},
+			"fields":   {fieldList(fields)},
+			"limit":    {strconv.Itoa(PageLimit)},
+		},
+		list: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	users, err := a.users()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(users, func(u User) bool { return !slices.Contains(ids, u.ID()) }), nil
+}
+
 // User reads one user with all attributes: GET /api/2/users/{id}.
 func (c *Client) User(ctx context.Context, id int64) (User, error) {
 	if id <= 0 {
