@@ -30,6 +30,7 @@ const (
 	UpsertUserName      = "UpsertUser"
 	EnforceStatusName   = "EnforceStatus"
 	NotifyEmployeesName = "NotifyEmployees"
+	ReadBackName        = "ReadBack"
 )
 
 // Activities are the activities of employee workflows. All fields but the
@@ -42,6 +43,8 @@ type Activities struct {
 	// Signal delivers an event to an employee's workflow, starting it if it
 	// does not run.
 	Signal func(ctx context.Context, employeeID string, e employee.Event) error
+	// Announce has a user that was just created read back later.
+	Announce func(ctx context.Context, c CreatedUser) error
 	// Recall returns what earlier runs of an employee's workflow left for the
 	// next: as far back as the namespace keeps them.
 	Recall func(ctx context.Context, employeeID string) (LastSync, error)
@@ -67,6 +70,7 @@ func (a *Activities) RegisterGeneral(r worker.ActivityRegistry) {
 func (a *Activities) RegisterOneLogin(r worker.ActivityRegistry) {
 	r.RegisterActivityWithOptions(a.UpsertUser, activity.RegisterOptions{Name: UpsertUserName})
 	r.RegisterActivityWithOptions(a.EnforceStatus, activity.RegisterOptions{Name: EnforceStatusName})
+	r.RegisterActivityWithOptions(a.ReadBack, activity.RegisterOptions{Name: ReadBackName})
 }
 
 // HeartbeatInterval is how often a running activity tells the server that its

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -68,10 +69,21 @@ func (c *definitionCache) has(ctx context.Context, api *onelogin.Client, shortna
 		return c.known[shortname], nil
 	}
 	created, err := api.CreateCustomAttribute(ctx, attributeName(shortname), shortname)
-	if err != nil {
+	var refused *onelogin.ValidationError
+	switch {
+	case errors.As(err, &refused):
+		// Another worker may have defined it since the list was read.
+		if err := c.load(ctx, api); err != nil {
+			return false, err
+		}
+		if !c.known[shortname] {
+			return false, refused
+		}
+	case err != nil:
 		return false, err
+	default:
+		c.known[created.Shortname] = true
 	}
-	c.known[created.Shortname] = true
 	return c.known[shortname], nil
 }
 
@@ -134,7 +146,8 @@ func (c *labelCache) get(ctx context.Context, api *bob.Client, list, item string
 		return label, ok, nil
 	}
 	items, err := api.NamedList(ctx, list)
-	if err != nil {
+	var unknown *bob.NotFoundError
+	if err != nil && !errors.As(err, &unknown) {
 		return "", false, err
 	}
 	fresh := loadedList{labels: make(map[string]string, len(items)), loadedAt: time.Now()}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/mapping"
 	"bob-onelogin/internal/onelogin"
@@ -43,15 +44,14 @@ func (a *Activities) EnforceStatus(ctx context.Context, in EnforceStatusInput) (
 	var out EnforceStatusResult
 	err := attempt(ctx, "suspend the OneLogin user", func(ctx context.Context, t *try) error {
 		var err error
-		out, err = a.endAccess(ctx, in, t.again)
+		out, err = a.endAccess(ctx, in, t)
 		return err
 	})
 	return out, err
 }
 
-// endAccess suspends a leaver's user. again tells that an earlier attempt may
-// have suspended without getting as far as the sessions.
-func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, again bool) (EnforceStatusResult, error) {
+// endAccess suspends a leaver's user.
+func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *try) (EnforceStatusResult, error) {
 	settings := a.Settings()
 	m, err := a.findLeaver(ctx, in, userFields(settings))
 	var foreign *foreignLinkError
@@ -75,6 +75,7 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, again
 	out := EnforceStatusResult{Found: true, User: refTo(m.user), Done: decision.Action, Rule: decision.Rule}
 	switch {
 	case decision.Action == lifecycle.Suspend:
+		t.intend(intent{Outcome: employee.Suspended})
 		suspended, err := a.OneLogin.UpdateUser(ctx, m.user.ID(), onelogin.Attributes{mapping.AttrStatus: int64(onelogin.StatusSuspended)})
 		var owner *onelogin.AccountOwnerError
 		if errors.As(err, &owner) {
@@ -88,8 +89,12 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, again
 		if err := a.endSessions(ctx, m.user.ID(), &out); err != nil {
 			return EnforceStatusResult{}, err
 		}
-	case again && decision.Action == lifecycle.KeepStatus:
-		out.Done = lifecycle.Suspend
+	case t.again && decision.Action == lifecycle.KeepStatus:
+		// An earlier attempt may have suspended without getting as far as the
+		// sessions; where it said so, the suspension is this work's.
+		if t.before != nil {
+			out.Done, out.Rule = lifecycle.Suspend, "the person's access has ended"
+		}
 		if err := a.endSessions(ctx, m.user.ID(), &out); err != nil {
 			return EnforceStatusResult{}, err
 		}

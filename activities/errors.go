@@ -42,6 +42,9 @@ const (
 	// time, doubling up to burstPauseMax.
 	burstPause    = 2 * time.Second
 	burstPauseMax = time.Minute
+	// longestOutage bounds how long an outage is believed that a server
+	// announces: it may be over sooner.
+	longestOutage = 10 * time.Minute
 )
 
 // translate tells Temporal what an error means: whether to try again, and
@@ -78,6 +81,7 @@ func classify(err error, attempt int32) treatment {
 		bobOpen      *bob.BreakerOpenError
 		oneOpen      *onelogin.BreakerOpenError
 		bobRequest   *bob.RequestError
+		bobServer    *bob.ServerError
 		oneInvalid   *onelogin.ValidationError
 		oneDuplicate *onelogin.DuplicateError
 		oneOwner     *onelogin.AccountOwnerError
@@ -107,6 +111,8 @@ func classify(err error, attempt int32) treatment {
 		return treatment{kind: ErrRefused, permanent: true}
 	case errors.Is(err, context.Canceled):
 		return treatment{kind: ErrUnavailable, category: temporal.ApplicationErrorCategoryBenign}
+	case errors.As(err, &bobServer) && bobServer.RetryAfter > 0:
+		return treatment{kind: ErrUnavailable, delay: jitter(min(bobServer.RetryAfter, longestOutage))}
 	default:
 		// Server errors, time-outs, cut connections, answers that are not
 		// what they should be: all may be different next time.
@@ -118,7 +124,7 @@ func classify(err error, attempt int32) treatment {
 // refused was told the same moment.
 func rateLimited(wait time.Duration, attempt int32) treatment {
 	if wait <= 0 {
-		wait = min(burstPause<<min(attempt-1, 8), burstPauseMax)
+		wait = min(burstPause<<min(max(attempt, 1)-1, 8), burstPauseMax)
 	}
 	return treatment{kind: ErrRateLimited, delay: jitter(wait), category: temporal.ApplicationErrorCategoryBenign}
 }

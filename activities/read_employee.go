@@ -72,14 +72,15 @@ func (a *Activities) readEmployee(ctx context.Context, in ReadEmployeeInput) (Re
 		return ReadEmployeeResult{}, err
 	default:
 		out.Found, out.Record = true, record
-		if err := a.addLabels(ctx, &out.Record); err != nil {
-			return ReadEmployeeResult{}, err
-		}
 	}
 
 	out.Decision = lifecycle.Decide(settings.Policy, lifecycle.Situation{
 		Now: in.Now, Found: out.Found, Record: out.Record, Signs: in.Signs, Revoked: in.Revoked,
 	})
+	// A leaver's access does not hang on the label of a title.
+	if err := a.addLabels(ctx, &out.Record); err != nil && out.Decision.Phase != lifecycle.PhaseLeave {
+		return ReadEmployeeResult{}, err
+	}
 	if rule, admitted := admits(settings.Scope, in.EmployeeID, out); !admitted {
 		out.Decision = lifecycle.Decision{
 			Phase: lifecycle.PhaseNone, Standing: lifecycle.StandingUnknown,
@@ -91,13 +92,21 @@ func (a *Activities) readEmployee(ctx context.Context, in ReadEmployeeInput) (Re
 }
 
 // admits asks the scope about a person. Of somebody whom Bob knows no more
-// only the id can be asked: a missing department is no reason to leave a
-// leaver inside.
+// only the id can be asked, and of a leaver only what Bob still says: an
+// address or a site that is missing is no reason to leave a leaver inside.
 func admits(scope mapping.Scope, id string, read ReadEmployeeResult) (string, bool) {
-	if read.Found {
-		return scope.Admits(read.Record)
+	if !read.Found {
+		return mapping.Scope{Exclude: scope.Exclude}.Admits(employee.Record{ID: id})
 	}
-	return mapping.Scope{Exclude: scope.Exclude}.Admits(employee.Record{ID: id})
+	if read.Decision.Phase == lifecycle.PhaseLeave {
+		if _, p, _ := read.Record.Text(mapping.FieldEmail); p != employee.Present {
+			scope.EmailDomains = nil
+		}
+		if _, p, _ := read.Record.Text(lifecycle.FieldSite); p != employee.Present {
+			scope.Sites = nil
+		}
+	}
+	return scope.Admits(read.Record)
 }
 
 // addressOfDeleted returns the address of a deleted person if nobody else in
@@ -117,7 +126,8 @@ func (a *Activities) addressOfDeleted(ctx context.Context, in ReadEmployeeInput)
 	return in.DeletedEmail, nil
 }
 
-// addLabels gives list fields their label where Bob's answer left it out.
+// addLabels gives list fields their label where Bob's answer left it out. A
+// list that Bob does not have gives none; the mapping says what that leaves out.
 func (a *Activities) addLabels(ctx context.Context, r *employee.Record) error {
 	for field, list := range mapping.DefaultListFields() {
 		id, presence, err := r.Text(field)

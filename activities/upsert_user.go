@@ -151,7 +151,8 @@ func (u *upsert) prepareManager(ctx context.Context) error {
 	case manager.EmployeeID == "":
 		u.desired[mapping.AttrManagerUserID] = nil
 		return nil
-	case u.in.ManagerUserID != 0:
+	case u.in.ManagerUserID != 0 && !u.try.again:
+		// A later attempt may be there because this id was refused.
 		u.links.put(manager.EmployeeID, u.in.ManagerUserID)
 	}
 	id, cached, err := u.managerUser(ctx, manager.EmployeeID)
@@ -187,7 +188,8 @@ func (u *upsert) create(ctx context.Context) (UpsertUserResult, error) {
 	u.links.put(u.in.EmployeeID, user.ID())
 	out := u.result(user, employee.Created, attributes, rule)
 	out.Reason = "New OneLogin user " + strconv.FormatInt(user.ID(), 10) + ", " + rule
-	return out, nil
+	u.noteLicence(user, &out)
+	return out, u.announce(ctx, user)
 }
 
 // update writes what differs.
@@ -212,8 +214,13 @@ func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) 
 		out.Reason = "OneLogin already says what Bob says"
 		if before := u.try.before; before != nil {
 			out.Outcome, out.Changed = before.Outcome, before.Changed
+			out.Lifted = before.Outcome != employee.Created && slices.Contains(before.Changed, mapping.AttrStatus)
 			out.Reason = "Done by an earlier attempt whose answer was lost: OneLogin user " + strconv.FormatInt(m.user.ID(), 10) + " says what Bob says"
 		}
+		if out.Outcome == employee.Created {
+			return out, u.announce(ctx, m.user)
+		}
+		u.noteLicence(m.user, &out)
 		return out, nil
 	}
 	outcome := employee.Updated
@@ -239,6 +246,7 @@ func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) 
 	out := u.result(user, outcome, write, status.Rule)
 	out.Lifted = status.Action == lifecycle.Activate
 	out.Reason = reasonFor(m, outcome)
+	u.noteLicence(user, &out)
 	return out, nil
 }
 
@@ -288,9 +296,6 @@ func (u *upsert) decideStatus(user onelogin.User) lifecycle.StatusDecision {
 }
 
 func (u *upsert) result(user onelogin.User, outcome employee.Outcome, written mapping.Attributes, statusRule string) UpsertUserResult {
-	if state, _ := user.State(); state == onelogin.StateUnlicensed {
-		u.note("OneLogin reports this user as Unlicensed: no licence is free, and the person cannot log in until one is")
-	}
 	return UpsertUserResult{
 		Outcome: outcome, User: refTo(user), Changed: written.Names(), Notes: u.notes,
 		MissingManager: u.missingManager, StatusRule: statusRule,

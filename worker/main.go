@@ -84,6 +84,7 @@ func run(ctx context.Context, environ []string) error {
 		Bob: bobClient, OneLogin: oneLogin,
 		Settings:         func() mapping.Settings { return settings },
 		Signal:           dispatcher.Signal,
+		Announce:         dispatcher.Announce,
 		Recall:           dispatcher.Recall,
 		SearchAttributes: func() bool { return dispatcher.Tracked(ctx) },
 	}

@@ -9,10 +9,17 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"maps"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,8 +38,15 @@ func (s Secret) String() string {
 	return "(hidden)"
 }
 
-// GoString hides the secret from %#v.
-func (s Secret) GoString() string { return s.String() }
+// Format hides the secret from every verb of package fmt, those included that
+// do not ask for a String.
+func (s Secret) Format(f fmt.State, verb rune) {
+	if verb == 'q' {
+		_, _ = fmt.Fprintf(f, "%q", s.String())
+		return
+	}
+	_, _ = io.WriteString(f, s.String())
+}
 
 // LogValue hides the secret from structured logs.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
@@ -82,48 +96,89 @@ type Starter struct {
 // has the form of os.Environ.
 func LoadWorker(environ []string) (Worker, error) {
 	var w Worker
-	if err := parse(&w, environ); err != nil {
+	if err := load(&w, environ); err != nil {
 		return Worker{}, err
 	}
-	return w, report(w.Validate())
+	return w, nil
 }
 
 // LoadStarter reads the starter's configuration. What a command needs of it,
 // the command checks itself: `starter status` needs no secret.
 func LoadStarter(environ []string) (Starter, error) {
 	var s Starter
-	if err := parse(&s, environ); err != nil {
+	if err := load(&s, environ); err != nil {
 		return Starter{}, err
 	}
-	return s, report(s.Validate())
+	return s, nil
 }
 
-func parse(into any, environ []string) error {
-	err := env.ParseWithOptions(into, env.Options{Environment: env.ToMap(environ)})
-	var all env.AggregateError
-	if !errors.As(err, &all) {
+// load reads and checks, and reports both kinds of mistakes together.
+func load(into interface{ Validate() error }, environ []string) error {
+	unreadable, err := parse(into, environ)
+	if err != nil {
 		return err
 	}
-	mistakes := make([]error, len(all.Errors))
-	for i, e := range all.Errors {
-		var wrong env.ParseError
-		if errors.As(e, &wrong) {
-			mistakes[i] = fmt.Errorf("%s: not a valid %s", envName(wrong.Name), wrong.Type)
-			continue
+	var mistakes []error
+	for _, name := range slices.Sorted(maps.Keys(unreadable)) {
+		mistakes = append(mistakes, fmt.Errorf("%s: %s", name, unreadable[name]))
+	}
+	for _, mistake := range linesOf(into.Validate()) {
+		// A variable that could not be read has no value to complain of.
+		name, _, _ := strings.Cut(mistake, ":")
+		if _, ok := unreadable[name]; !ok {
+			mistakes = append(mistakes, errors.New(mistake))
 		}
-		mistakes[i] = errors.New("a variable cannot be read")
 	}
 	return report(errors.Join(mistakes...))
 }
 
-// envName names the variable behind a field, so that mistakes speak of what
-// the reader typed.
-func envName(field string) string {
-	names := map[string]string{"MaxRPS": "ONELOGIN_MAX_RPS", "SettleDelay": "BOB_SETTLE_DELAY"}
-	if name, ok := names[field]; ok {
-		return name
+// parse fills a configuration and returns what is wrong with those variables
+// that are not of their type, by name.
+func parse(into any, environ []string) (unreadable map[string]string, err error) {
+	err = env.ParseWithOptions(into, env.Options{Environment: env.ToMap(environ)})
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return nil, err
 	}
-	return field
+	unreadable = map[string]string{}
+	for _, e := range all.Errors {
+		// The library names the field and quotes the value; people know
+		// the variable, and the value is not for a log.
+		var wrong env.ParseError
+		if !errors.As(e, &wrong) {
+			return nil, fmt.Errorf("configuration: %w", e)
+		}
+		for _, name := range variablesOf(reflect.TypeOf(into).Elem(), wrong.Name, wrong.Type) {
+			unreadable[name] = "must be " + describe(wrong.Type)
+		}
+	}
+	return unreadable, nil
+}
+
+// variablesOf returns the variables that fill the fields of a name and a type.
+func variablesOf(t reflect.Type, field string, kind reflect.Type) []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(t) {
+		name, tagged := f.Tag.Lookup("env")
+		switch {
+		case tagged && f.Name == field && f.Type == kind:
+			names = append(names, name)
+		case !tagged && f.Type.Kind() == reflect.Struct:
+			names = append(names, variablesOf(f.Type, field, kind)...)
+		}
+	}
+	return names
+}
+
+func describe(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "a duration such as 30s or 5m"
+	case t.Kind() == reflect.Float64:
+		return "a number such as 8 or 2.5"
+	default:
+		return "a " + t.String()
+	}
 }
 
 // Validate reports everything that is wrong with the configuration.
@@ -144,8 +199,12 @@ func (w *Worker) Validate() error {
 
 // Validate reports everything that is wrong with how Bob is reached.
 func (b *Bob) Validate() error {
+	id := required("BOB_SERVICE_USER_ID", b.ServiceUserID, "the id of the service user, from Bob's Settings → Integrations → Service users")
+	if strings.Contains(b.ServiceUserID, ":") {
+		id = errors.New("BOB_SERVICE_USER_ID: must not have a colon; give the id alone, without the token")
+	}
 	return errors.Join(
-		required("BOB_SERVICE_USER_ID", b.ServiceUserID, "the id of the service user, from Bob's Settings → Integrations → Service users"),
+		id,
 		b.ServiceUserToken.fill("BOB_SERVICE_USER_TOKEN", b.TokenFile, "the token of the service user"),
 		validBaseURL("BOB_BASE_URL", b.BaseURL),
 	)
@@ -160,13 +219,14 @@ func (o *OneLogin) Validate() error {
 	if o.Region != "us" && o.Region != "eu" {
 		mistakes = append(mistakes, fmt.Errorf("ONELOGIN_REGION: %q is neither us nor eu", o.Region))
 	}
-	if strings.ContainsAny(o.Subdomain, "./:@ ") {
+	if o.Subdomain != "" && !subdomain.MatchString(o.Subdomain) {
 		mistakes = append(mistakes, errors.New("ONELOGIN_SUBDOMAIN: give the first part of the host name alone: acme for https://acme.onelogin.com"))
 	}
 	if o.BaseURL != "" {
 		mistakes = append(mistakes, validBaseURL("ONELOGIN_BASE_URL", o.BaseURL))
 	}
-	if o.MaxRPS <= 0 || o.MaxRPS > 100 {
+	// Written this way round, it refuses NaN as well.
+	if !(o.MaxRPS > 0 && o.MaxRPS <= 100) {
 		mistakes = append(mistakes, errors.New("ONELOGIN_MAX_RPS: must be above 0 and at most 100; 5 to 10 is safe"))
 	}
 	return errors.Join(mistakes...)
@@ -175,7 +235,7 @@ func (o *OneLogin) Validate() error {
 // Validate reports what is wrong whatever the command is.
 func (s *Starter) Validate() error {
 	mistakes := []error{validLogLevel(s.LogLevel), validBaseURL("BOB_BASE_URL", s.Bob.BaseURL)}
-	if _, _, err := net.SplitHostPort(s.Addr); err != nil {
+	if !validAddr(s.Addr) {
 		mistakes = append(mistakes, errors.New("STARTER_ADDR: must be host:port or :port, such as :8080"))
 	}
 	return errors.Join(mistakes...)
@@ -210,11 +270,12 @@ func (s *Secret) fill(name, file, what string) error {
 		}
 		content, err := os.ReadFile(file)
 		if err != nil {
-			return fmt.Errorf("%s_FILE: %s cannot be read: %w", name, file, reasonOf(err))
+			// The path is left out: it may be the secret, set in the wrong place.
+			return fmt.Errorf("%s_FILE: the file that it names cannot be read: %w", name, reasonOf(err))
 		}
 		*s = Secret(strings.TrimSpace(string(content)))
 		if *s == "" {
-			return fmt.Errorf("%s_FILE: %s is empty; it should hold %s", name, file, what)
+			return fmt.Errorf("%s_FILE: the file that it names is empty; it should hold %s", name, what)
 		}
 		return nil
 	}
@@ -228,12 +289,35 @@ func required(name, value, what string) error {
 	return nil
 }
 
+// subdomain is one label of a host name.
+var subdomain = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$`)
+
+// validBaseURL never repeats the URL, which may have a password in it.
 func validBaseURL(name, value string) error {
 	u, err := url.Parse(value)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" {
-		return fmt.Errorf("%s: must be a URL such as https://host/path, without user, password or query", name)
+	switch {
+	case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"),
+		u.User != nil, u.RawQuery != "", u.ForceQuery, u.Fragment != "":
+		return fmt.Errorf("%s: must be a URL such as https://host/path, without user, password, query or fragment", name)
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return fmt.Errorf("%s: must begin with https://, because credentials travel with every call; http:// is for this machine alone (localhost, 127.0.0.1)", name)
+	default:
+		return nil
 	}
-	return nil
+}
+
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || (err == nil && addr.IsLoopback())
+}
+
+func validAddr(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 func validLogLevel(level string) error {
@@ -254,9 +338,17 @@ func reasonOf(err error) error {
 
 // report joins mistakes under one heading.
 func report(err error) error {
+	lines := linesOf(err)
+	if len(lines) == 0 {
+		return nil
+	}
+	return fmt.Errorf("configuration: %d mistake(s):\n  %s", len(lines), strings.Join(lines, "\n  "))
+}
+
+// linesOf takes joined mistakes apart.
+func linesOf(err error) []string {
 	if err == nil {
 		return nil
 	}
-	lines := strings.Split(err.Error(), "\n")
-	return fmt.Errorf("configuration: %d mistake(s):\n  %s", len(lines), strings.Join(lines, "\n  "))
+	return strings.Split(err.Error(), "\n")
 }

@@ -47,6 +47,16 @@ func (d *Dispatcher) Signal(ctx context.Context, employeeID string, e employee.E
 	return nil
 }
 
+// Announce has a user that was just created read back later, together with
+// others of the same time.
+func (d *Dispatcher) Announce(ctx context.Context, c activities.CreatedUser) error {
+	_, err := d.client.SignalWithStartWorkflow(ctx, workflows.ReadBackWorkflowID, workflows.CreatedSignal, c, client.StartWorkflowOptions{
+		ID: workflows.ReadBackWorkflowID, TaskQueue: workflows.TaskQueue,
+		StaticSummary: "Read created OneLogin users back: is there a licence for each?",
+	}, workflows.ReadBackName, workflows.ReadBackInput{})
+	return err
+}
+
 // ErrNoAnswer: the request was not answered in time; most often no worker
 // polls the task queue.
 var ErrNoAnswer = errors.New("no answer in time")

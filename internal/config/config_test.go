@@ -1,0 +1,347 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+const (
+	bobSecret     = "bob-s3cret"
+	loginSecret   = "onelogin-s3cret"
+	webhookSecret = "webhook-s3cret"
+)
+
+// environment is a process's, by name.
+type environment map[string]string
+
+func (e environment) with(changes environment) environment {
+	merged := maps.Clone(e)
+	maps.Copy(merged, changes)
+	return merged
+}
+
+func (e environment) list() []string {
+	var list []string
+	for name, value := range e {
+		list = append(list, name+"="+value)
+	}
+	return list
+}
+
+// complete is all that the worker must be told.
+var complete = environment{
+	"BOB_SERVICE_USER_ID": "SERVICE-sample", "BOB_SERVICE_USER_TOKEN": bobSecret,
+	"ONELOGIN_CLIENT_ID": "client-sample", "ONELOGIN_CLIENT_SECRET": loginSecret,
+}
+
+func file(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func TestLoadWorkerDefaults(t *testing.T) {
+	want := Worker{
+		Bob:         Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, BaseURL: "https://api.hibob.com/v1"},
+		OneLogin:    OneLogin{ClientID: "client-sample", ClientSecret: loginSecret, Region: "us", MaxRPS: 8},
+		SettleDelay: 30 * time.Second,
+		LogLevel:    "info",
+	}
+	tests := map[string]environment{
+		"not set": {},
+		"set to nothing, as a compose file does": {
+			"BOB_BASE_URL": "", "ONELOGIN_REGION": "", "ONELOGIN_SUBDOMAIN": "", "ONELOGIN_BASE_URL": "", "ONELOGIN_MAX_RPS": "",
+			"BOB_SETTLE_DELAY": "", "PROVISIONING_FILE": "", "LOG_LEVEL": "", "BOB_SERVICE_USER_TOKEN_FILE": "", "ONELOGIN_CLIENT_SECRET_FILE": "",
+		},
+		"other variables": {"HOME": "/nowhere", "TEMPORAL_ADDRESS": "localhost:7233"},
+	}
+	for name, changes := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := LoadWorker(complete.with(changes).list())
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		})
+	}
+}
+
+func TestLoadWorkerReadsEveryVariable(t *testing.T) {
+	policy := file(t, "status: follow_bob\n")
+	token, secret := file(t, "\n "+bobSecret+" \n"), file(t, loginSecret)
+	got, err := LoadWorker(environment{
+		"BOB_SERVICE_USER_ID": "SERVICE-sample", "BOB_SERVICE_USER_TOKEN_FILE": token, "BOB_BASE_URL": "https://api.sandbox.hibob.com/v1",
+		"BOB_SETTLE_DELAY": "1m", "ONELOGIN_CLIENT_ID": "client-sample", "ONELOGIN_CLIENT_SECRET_FILE": secret,
+		"ONELOGIN_REGION": "eu", "ONELOGIN_SUBDOMAIN": "acme", "ONELOGIN_BASE_URL": "http://127.0.0.1:8092", "ONELOGIN_MAX_RPS": "2.5",
+		"PROVISIONING_FILE": policy, "LOG_LEVEL": "debug",
+	}.list())
+	require.NoError(t, err)
+	require.Equal(t, Worker{
+		Bob: Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, TokenFile: token, BaseURL: "https://api.sandbox.hibob.com/v1"},
+		OneLogin: OneLogin{
+			ClientID: "client-sample", ClientSecret: loginSecret, ClientSecretFile: secret,
+			Region: "eu", Subdomain: "acme", BaseURL: "http://127.0.0.1:8092", MaxRPS: 2.5,
+		},
+		SettleDelay: time.Minute, ProvisioningFile: policy, LogLevel: "debug",
+	}, got)
+}
+
+func TestLoadWorkerListsEveryMistake(t *testing.T) {
+	_, err := LoadWorker(environment{
+		"BOB_SERVICE_USER_ID": "SERVICE:" + bobSecret, "BOB_SERVICE_USER_TOKEN": bobSecret, "BOB_SERVICE_USER_TOKEN_FILE": file(t, "x"),
+		"BOB_BASE_URL": "ftp://user:" + bobSecret + "@host", "BOB_SETTLE_DELAY": "soon",
+		"ONELOGIN_CLIENT_SECRET_FILE": loginSecret, "ONELOGIN_REGION": "moon", "ONELOGIN_SUBDOMAIN": "acme.onelogin.com",
+		"ONELOGIN_BASE_URL": "onelogin.com", "ONELOGIN_MAX_RPS": "many", "PROVISIONING_FILE": "/nowhere/policy.yaml", "LOG_LEVEL": "loud",
+	}.list())
+	require.EqualError(t, err, strings.TrimSpace(`
+configuration: 12 mistake(s):
+  BOB_SETTLE_DELAY: must be a duration such as 30s or 5m
+  ONELOGIN_MAX_RPS: must be a number such as 8 or 2.5
+  BOB_SERVICE_USER_ID: must not have a colon; give the id alone, without the token
+  BOB_SERVICE_USER_TOKEN and BOB_SERVICE_USER_TOKEN_FILE: set one of them, not both
+  BOB_BASE_URL: must be a URL such as https://host/path, without user, password, query or fragment
+  ONELOGIN_CLIENT_ID: missing; set it to the client id of an API credential with the scope "Manage users"
+  ONELOGIN_CLIENT_SECRET_FILE: the file that it names cannot be read: no such file or directory
+  ONELOGIN_REGION: "moon" is neither us nor eu
+  ONELOGIN_SUBDOMAIN: give the first part of the host name alone: acme for https://acme.onelogin.com
+  ONELOGIN_BASE_URL: must be a URL such as https://host/path, without user, password, query or fragment
+  LOG_LEVEL: "loud" is not one of debug, info, warn, error
+  PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file or directory`))
+}
+
+func TestLoadWorkerRefuses(t *testing.T) {
+	empty := file(t, " \n")
+	tests := []struct {
+		name    string
+		set     environment
+		mistake string
+	}{
+		{"no service user", environment{"BOB_SERVICE_USER_ID": ""}, "BOB_SERVICE_USER_ID: missing"},
+		{"a blank service user", environment{"BOB_SERVICE_USER_ID": " "}, "BOB_SERVICE_USER_ID: missing"},
+		{"no token", environment{"BOB_SERVICE_USER_TOKEN": ""}, "BOB_SERVICE_USER_TOKEN: missing"},
+		{"an empty token file", environment{"BOB_SERVICE_USER_TOKEN": "", "BOB_SERVICE_USER_TOKEN_FILE": empty}, "BOB_SERVICE_USER_TOKEN_FILE: the file that it names is empty"},
+		{"token and token file", environment{"BOB_SERVICE_USER_TOKEN_FILE": empty}, "BOB_SERVICE_USER_TOKEN and BOB_SERVICE_USER_TOKEN_FILE: set one of them, not both"},
+		{"a directory for a token file", environment{"BOB_SERVICE_USER_TOKEN": "", "BOB_SERVICE_USER_TOKEN_FILE": t.TempDir()}, "BOB_SERVICE_USER_TOKEN_FILE: the file that it names cannot be read: is a directory"},
+		{"Bob over plain http", environment{"BOB_BASE_URL": "http://api.hibob.com/v1"}, "BOB_BASE_URL: must begin with https://"},
+		{"Bob's URL with a query", environment{"BOB_BASE_URL": "https://api.hibob.com/v1?a=b"}, "BOB_BASE_URL: must be a URL"},
+		{"Bob's URL with a fragment", environment{"BOB_BASE_URL": "https://api.hibob.com/v1#a"}, "BOB_BASE_URL: must be a URL"},
+		{"Bob's URL is none", environment{"BOB_BASE_URL": "https://%zz"}, "BOB_BASE_URL: must be a URL"},
+		{"no client id", environment{"ONELOGIN_CLIENT_ID": ""}, "ONELOGIN_CLIENT_ID: missing"},
+		{"no client secret", environment{"ONELOGIN_CLIENT_SECRET": ""}, "ONELOGIN_CLIENT_SECRET: missing"},
+		{"an empty client secret file", environment{"ONELOGIN_CLIENT_SECRET": "", "ONELOGIN_CLIENT_SECRET_FILE": empty}, "ONELOGIN_CLIENT_SECRET_FILE: the file that it names is empty"},
+		{"client secret and its file", environment{"ONELOGIN_CLIENT_SECRET_FILE": empty}, "ONELOGIN_CLIENT_SECRET and ONELOGIN_CLIENT_SECRET_FILE: set one of them, not both"},
+		{"a region that OneLogin has not", environment{"ONELOGIN_REGION": "ap"}, `ONELOGIN_REGION: "ap" is neither us nor eu`},
+		{"a subdomain that is a host", environment{"ONELOGIN_SUBDOMAIN": "acme.onelogin.com"}, "ONELOGIN_SUBDOMAIN: give the first part"},
+		{"a subdomain that no host can have", environment{"ONELOGIN_SUBDOMAIN": "acme-"}, "ONELOGIN_SUBDOMAIN: give the first part"},
+		{"OneLogin over plain http", environment{"ONELOGIN_BASE_URL": "http://acme.onelogin.com"}, "ONELOGIN_BASE_URL: must begin with https://"},
+		{"no calls a second", environment{"ONELOGIN_MAX_RPS": "0"}, "ONELOGIN_MAX_RPS: must be above 0"},
+		{"fewer than no calls a second", environment{"ONELOGIN_MAX_RPS": "-1"}, "ONELOGIN_MAX_RPS: must be above 0"},
+		{"more calls a second than OneLogin takes", environment{"ONELOGIN_MAX_RPS": "101"}, "ONELOGIN_MAX_RPS: must be above 0"},
+		{"calls a second that are no number", environment{"ONELOGIN_MAX_RPS": "NaN"}, "ONELOGIN_MAX_RPS: must be above 0"},
+		{"calls a second without end", environment{"ONELOGIN_MAX_RPS": "+Inf"}, "ONELOGIN_MAX_RPS: must be above 0"},
+		{"a delay without a unit", environment{"BOB_SETTLE_DELAY": "30"}, "BOB_SETTLE_DELAY: must be a duration"},
+		{"a delay into the past", environment{"BOB_SETTLE_DELAY": "-1s"}, "BOB_SETTLE_DELAY: must lie between"},
+		{"a delay of an hour", environment{"BOB_SETTLE_DELAY": "1h"}, "BOB_SETTLE_DELAY: must lie between"},
+		{"a policy that is not there", environment{"PROVISIONING_FILE": "/nowhere/policy.yaml"}, "PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file"},
+		{"an unknown log level", environment{"LOG_LEVEL": "loud"}, `LOG_LEVEL: "loud" is not one of`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := LoadWorker(complete.with(test.set).list())
+			require.ErrorContains(t, err, "configuration: 1 mistake(s):\n  "+test.mistake)
+			require.Zero(t, got, "nothing to go on with by mistake")
+			for _, secret := range []string{bobSecret, loginSecret} {
+				require.NotContains(t, err.Error(), secret)
+			}
+		})
+	}
+}
+
+// Every variable that is not plain text is named as the reader typed it, not
+// by the field that it fills; of fields yet to come as well.
+func TestUnreadableVariablesAreNamed(t *testing.T) {
+	for _, c := range []struct {
+		configuration any
+		load          func([]string) error
+	}{
+		{Worker{}, func(environ []string) error { _, err := LoadWorker(environ); return err }},
+		{Starter{}, func(environ []string) error { _, err := LoadStarter(environ); return err }},
+	} {
+		for _, name := range notText(reflect.TypeOf(c.configuration)) {
+			t.Run(name, func(t *testing.T) {
+				err := c.load(complete.with(environment{name: "nonsense-s3cret"}).list())
+				require.ErrorContains(t, err, "configuration: 1 mistake(s):\n  "+name+": must be a ")
+				require.NotContains(t, err.Error(), "nonsense-s3cret")
+			})
+		}
+	}
+	require.ElementsMatch(t, []string{"BOB_SETTLE_DELAY", "ONELOGIN_MAX_RPS"}, notText(reflect.TypeFor[Worker]()))
+}
+
+// notText lists the variables that are parsed into something else than text.
+func notText(t reflect.Type) []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(t) {
+		name, tagged := f.Tag.Lookup("env")
+		switch {
+		case tagged && f.Type.Kind() != reflect.String:
+			names = append(names, name)
+		case !tagged && f.Type.Kind() == reflect.Struct:
+			names = append(names, notText(f.Type)...)
+		}
+	}
+	return names
+}
+
+func TestVariablesOf(t *testing.T) {
+	type inner struct {
+		Wait  time.Duration `env:"INNER_WAIT"`
+		Count int           `env:"INNER_COUNT"`
+	}
+	type outer struct {
+		Inner inner
+		Wait  time.Duration `env:"OUTER_WAIT"`
+		Count string        `env:"OUTER_COUNT"`
+	}
+	of := func(field string, kind reflect.Type) []string {
+		return variablesOf(reflect.TypeFor[outer](), field, kind)
+	}
+	require.Equal(t, []string{"INNER_COUNT"}, of("Count", reflect.TypeFor[int]()))
+	require.Equal(t, []string{"INNER_WAIT", "OUTER_WAIT"}, of("Wait", reflect.TypeFor[time.Duration]()), "all that it may be")
+	require.Empty(t, of("Other", reflect.TypeFor[int]()))
+}
+
+func TestLoadStarter(t *testing.T) {
+	got, err := LoadStarter(nil)
+	require.NoError(t, err, "a command that needs nothing is asked for nothing")
+	require.Equal(t, Starter{Bob: Bob{BaseURL: "https://api.hibob.com/v1"}, Addr: ":8080", LogLevel: "info"}, got)
+
+	for _, addr := range []string{":0", "127.0.0.1:8080", "[::1]:8080", "localhost:65535"} {
+		_, err = LoadStarter([]string{"STARTER_ADDR=" + addr})
+		require.NoError(t, err, addr)
+	}
+	for _, addr := range []string{"8080", "localhost", ":", ":http", ":65536", ":-1", "::1:8080"} {
+		_, err = LoadStarter([]string{"STARTER_ADDR=" + addr})
+		require.ErrorContains(t, err, "STARTER_ADDR: must be host:port or :port", addr)
+	}
+
+	_, err = LoadStarter([]string{"STARTER_ADDR=here", "LOG_LEVEL=loud", "BOB_BASE_URL=there"})
+	require.ErrorContains(t, err, "configuration: 3 mistake(s):\n")
+	for _, name := range []string{"STARTER_ADDR", "LOG_LEVEL", "BOB_BASE_URL"} {
+		require.ErrorContains(t, err, "\n  "+name+": ")
+	}
+}
+
+func TestStarterWebhookSecrets(t *testing.T) {
+	tests := []struct {
+		name    string
+		set     environment
+		secrets []string
+		mistake string
+	}{
+		{name: "one", set: environment{"BOB_WEBHOOK_SECRETS": webhookSecret}, secrets: []string{webhookSecret}},
+		{name: "two, during a rotation", set: environment{"BOB_WEBHOOK_SECRETS": " " + webhookSecret + " ,old-s3cret,"}, secrets: []string{webhookSecret, "old-s3cret"}},
+		{name: "from a file", set: environment{"BOB_WEBHOOK_SECRETS_FILE": file(t, webhookSecret+",old-s3cret\n")}, secrets: []string{webhookSecret, "old-s3cret"}},
+		{name: "none", mistake: "BOB_WEBHOOK_SECRETS: missing"},
+		{name: "nothing but commas", set: environment{"BOB_WEBHOOK_SECRETS": " , ,"}, mistake: "BOB_WEBHOOK_SECRETS: holds no secret"},
+		{name: "an empty file", set: environment{"BOB_WEBHOOK_SECRETS_FILE": file(t, "\n")}, mistake: "BOB_WEBHOOK_SECRETS_FILE: the file that it names is empty"},
+		{name: "the secret for a file's name", set: environment{"BOB_WEBHOOK_SECRETS_FILE": webhookSecret}, mistake: "BOB_WEBHOOK_SECRETS_FILE: the file that it names cannot be read"},
+		{name: "both", set: environment{"BOB_WEBHOOK_SECRETS": webhookSecret, "BOB_WEBHOOK_SECRETS_FILE": file(t, "x")}, mistake: "set one of them, not both"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s, err := LoadStarter(test.set.list())
+			require.NoError(t, err)
+			secrets, err := s.ValidateServe()
+			require.Equal(t, test.secrets, secrets)
+			if test.mistake == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, test.mistake)
+			require.NotContains(t, err.Error(), webhookSecret)
+		})
+	}
+}
+
+func TestStarterAsksForBobWhereItIsNeeded(t *testing.T) {
+	s, err := LoadStarter(nil)
+	require.NoError(t, err)
+	require.ErrorContains(t, s.ValidateBob(), "configuration: 2 mistake(s):\n  BOB_SERVICE_USER_ID: missing")
+
+	s, err = LoadStarter(complete.list())
+	require.NoError(t, err)
+	require.NoError(t, s.ValidateBob())
+}
+
+func TestSecretsAreNeverPrinted(t *testing.T) {
+	w, err := LoadWorker(complete.list())
+	require.NoError(t, err)
+	s := Starter{WebhookSecrets: webhookSecret}
+	values := []any{w, &w, s, &s, w.Bob, w.OneLogin.ClientSecret, []Secret{bobSecret}, map[string]Secret{"token": bobSecret}}
+
+	printed := map[string]func(v any) string{
+		"json": func(v any) string {
+			b, err := json.Marshal(v)
+			require.NoError(t, err)
+			return string(b)
+		},
+		"slog as text": func(v any) string {
+			return logged(v, func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) })
+		},
+		"slog as JSON": func(v any) string {
+			return logged(v, func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) })
+		},
+		"zap.Any":     func(v any) string { return zapped(t, zap.Any("config", v)) },
+		"zap.Reflect": func(v any) string { return zapped(t, zap.Reflect("config", v)) },
+		"an error":    func(v any) string { return fmt.Errorf("with %v: %w", v, os.ErrInvalid).Error() },
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%40s", "%-40v"} {
+		printed[verb] = func(v any) string { return fmt.Sprintf(verb, v) }
+	}
+	for name, print := range printed {
+		t.Run(name, func(t *testing.T) {
+			for _, v := range values {
+				text := print(v)
+				require.NotContains(t, text, "s3cret")
+				require.NotContains(t, strings.ToLower(text), fmt.Sprintf("%x", "s3cret"))
+			}
+		})
+	}
+	require.NotContains(t, zapped(t, zap.Stringer("secret", w.Bob.ServiceUserToken)), "s3cret")
+	require.NotContains(t, zapped(t, zap.Object("config", objectOf(w))), "s3cret")
+
+	require.Equal(t, "(hidden)", fmt.Sprint(w.Bob.ServiceUserToken))
+	require.Equal(t, `"(hidden)"`, fmt.Sprintf("%q", w.Bob.ServiceUserToken))
+	require.Empty(t, fmt.Sprint(Secret("")), "that a secret is missing may be seen")
+	require.Equal(t, bobSecret, string(w.Bob.ServiceUserToken), "and it is still there for those who use it")
+}
+
+func logged(v any, handler func(*bytes.Buffer) slog.Handler) string {
+	var b bytes.Buffer
+	slog.New(handler(&b)).Info("loaded", "config", v)
+	return b.String()
+}
+
+func zapped(t *testing.T, f zap.Field) string {
+	t.Helper()
+	b, err := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()).EncodeEntry(zapcore.Entry{}, []zap.Field{f})
+	require.NoError(t, err)
+	return b.String()
+}
+
+func objectOf(w Worker) zapcore.ObjectMarshaler {
+	return zapcore.ObjectMarshalerFunc(func(e zapcore.ObjectEncoder) error { return e.AddReflected("worker", w) })
+}

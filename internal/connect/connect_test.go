@@ -1,0 +1,113 @@
+package connect
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+)
+
+// nothing takes every variable of Temporal's away, and the profile file that a
+// developer may have.
+func nothing(t *testing.T) {
+	t.Helper()
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "TEMPORAL_") {
+			t.Setenv(name, "")
+			require.NoError(t, os.Unsetenv(name))
+		}
+	}
+	t.Setenv("TEMPORAL_CONFIG_FILE", filepath.Join(t.TempDir(), "none.toml"))
+}
+
+// closedPort is an address at which nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return l.Addr().String()
+}
+
+func TestOptions(t *testing.T) {
+	profile := `
+[profile.default]
+address = "temporal.example.com:7233"
+namespace = "people"
+`
+	tests := []struct {
+		name      string
+		set       map[string]string
+		profile   string
+		address   string
+		namespace string
+	}{
+		{name: "nothing set", address: "localhost:7233", namespace: "default"},
+		{name: "by variables", set: map[string]string{"TEMPORAL_ADDRESS": "10.0.0.1:7233", "TEMPORAL_NAMESPACE": "staff"}, address: "10.0.0.1:7233", namespace: "staff"},
+		{name: "by a profile file", profile: profile, address: "temporal.example.com:7233", namespace: "people"},
+		{name: "by both", profile: profile, set: map[string]string{"TEMPORAL_NAMESPACE": "staff"}, address: "temporal.example.com:7233", namespace: "staff"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			nothing(t)
+			if test.profile != "" {
+				path := filepath.Join(t.TempDir(), "temporal.toml")
+				require.NoError(t, os.WriteFile(path, []byte(test.profile), 0o600))
+				t.Setenv("TEMPORAL_CONFIG_FILE", path)
+			}
+			for name, value := range test.set {
+				t.Setenv(name, value)
+			}
+			o, err := options(zap.NewNop())
+			require.NoError(t, err)
+			require.Equal(t, test.address, o.HostPort)
+			require.Equal(t, test.namespace, o.Namespace)
+			require.NotNil(t, o.Logger)
+		})
+	}
+}
+
+func TestOptionsThatCannotBeRead(t *testing.T) {
+	nothing(t)
+	path := filepath.Join(t.TempDir(), "temporal.toml")
+	require.NoError(t, os.WriteFile(path, []byte("[profile"), 0o600))
+	t.Setenv("TEMPORAL_CONFIG_FILE", path)
+
+	_, _, err := Temporal(t.Context(), zap.NewNop())
+	require.ErrorContains(t, err, "read Temporal's configuration (TEMPORAL_* variables or profile file)")
+	_, _, err = TemporalLazily(zap.NewNop())
+	require.ErrorContains(t, err, "read Temporal's configuration")
+}
+
+func TestTemporalThatIsNotThere(t *testing.T) {
+	nothing(t)
+	address := closedPort(t)
+	t.Setenv("TEMPORAL_ADDRESS", address)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, _, err := Temporal(ctx, zap.NewNop())
+	require.ErrorContains(t, err, "connect to Temporal at "+address+" (TEMPORAL_ADDRESS): ")
+	require.NoError(t, ctx.Err(), "it fails at once")
+}
+
+func TestTemporalLazilyWaitsForNobody(t *testing.T) {
+	nothing(t)
+	t.Setenv("TEMPORAL_ADDRESS", closedPort(t))
+	t.Setenv("TEMPORAL_NAMESPACE", "staff")
+	c, namespace, err := TemporalLazily(zap.NewNop())
+	require.NoError(t, err)
+	defer c.Close()
+	require.Equal(t, "staff", namespace)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = c.CheckHealth(ctx, &client.CheckHealthRequest{})
+	require.Error(t, err)
+}
