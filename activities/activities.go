@@ -25,12 +25,11 @@ import (
 // Names under which activities are registered. They are stored in histories
 // and must not change.
 const (
-	ReadEmployeeName    = "ReadEmployee"
-	MapFieldsName       = "MapFields"
-	UpsertUserName      = "UpsertUser"
-	EnforceStatusName   = "EnforceStatus"
-	NotifyEmployeesName = "NotifyEmployees"
-	ReadBackName        = "ReadBack"
+	ReadEmployeeName  = "ReadEmployee"
+	MapFieldsName     = "MapFields"
+	UpsertUserName    = "UpsertUser"
+	EnforceStatusName = "EnforceStatus"
+	ReadBackName      = "ReadBack"
 )
 
 // Activities are the activities of employee workflows. All fields but the
@@ -58,11 +57,10 @@ type Activities struct {
 }
 
 // RegisterGeneral registers what runs on the general task queue: reads of
-// Bob, local activities, and messages between workflows.
+// Bob, and local activities.
 func (a *Activities) RegisterGeneral(r worker.ActivityRegistry) {
 	r.RegisterActivityWithOptions(a.ReadEmployee, activity.RegisterOptions{Name: ReadEmployeeName})
 	r.RegisterActivityWithOptions(a.MapFields, activity.RegisterOptions{Name: MapFieldsName})
-	r.RegisterActivityWithOptions(a.NotifyEmployees, activity.RegisterOptions{Name: NotifyEmployeesName})
 }
 
 // RegisterOneLogin registers what calls OneLogin and so runs on the task

@@ -27,6 +27,11 @@ type UpsertUserInput struct {
 	// ManagerUserID is the manager's OneLogin id where the manager's own
 	// workflow has told it.
 	ManagerUserID int64 `json:"managerUserId,omitempty"`
+	// AskManager: a manager without a user is asked to report when there is
+	// one.
+	AskManager bool `json:"askManager,omitempty"`
+	// AwaitedBy lists the reports that asked this person so.
+	AwaitedBy []string `json:"awaitedBy,omitempty"`
 	// Last is what this workflow run already knows of earlier writes.
 	Last LastSync `json:"last,omitzero"`
 }
@@ -62,8 +67,10 @@ func (a *Activities) UpsertUser(ctx context.Context, in UpsertUserInput) (Upsert
 	err := attempt(ctx, "upsert the OneLogin user", func(ctx context.Context, t *try) error {
 		u := upsert{Activities: a, in: in, settings: a.Settings(), try: t}
 		var err error
-		out, err = u.run(ctx)
-		return err
+		if out, err = u.run(ctx); err != nil {
+			return err
+		}
+		return u.tellOthers(ctx, &out)
 	})
 	return out, err
 }
@@ -187,7 +194,7 @@ func (u *upsert) create(ctx context.Context) (UpsertUserResult, error) {
 	}
 	u.links.put(u.in.EmployeeID, user.ID())
 	out := u.result(user, employee.Created, attributes, rule)
-	out.Reason = "New OneLogin user " + strconv.FormatInt(user.ID(), 10) + ", " + rule
+	out.Reason = "New OneLogin user " + strconv.FormatInt(user.ID(), 10)
 	u.noteLicence(user, &out)
 	return out, u.announce(ctx, user)
 }
@@ -280,6 +287,28 @@ func reasonFor(m match, outcome employee.Outcome) string {
 	default:
 		return "OneLogin user " + id + " now says what Bob says"
 	}
+}
+
+// tellOthers asks the workflow of a missing manager to report back, and
+// reports this person's user to those who asked. Events are hints to look, so
+// a repeated one does no harm.
+func (u *upsert) tellOthers(ctx context.Context, out *UpsertUserResult) error {
+	var failed []error
+	tell := func(employeeID string, e employee.Event) {
+		if err := u.Signal(ctx, employeeID, e); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if out.MissingManager != "" {
+		out.Notes = append(out.Notes, "The manager has no OneLogin user yet; the link follows when there is one")
+		if u.in.AskManager {
+			tell(out.MissingManager, employee.Event{Type: employee.EventReportWaiting, ReportID: u.in.EmployeeID})
+		}
+	}
+	for _, report := range u.in.AwaitedBy {
+		tell(report, employee.Event{Type: employee.EventManagerLinked, ManagerID: u.in.EmployeeID, ManagerUserID: out.User.ID})
+	}
+	return errors.Join(failed...)
 }
 
 // decideStatus says whether the suspension of an existing user is lifted. A

@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -497,7 +498,7 @@ func TestUpsertUserCreatesWithAStatus(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, employee.Created, out.Outcome)
 			require.Equal(t, test.status, w.stored(out.User.ID)["status"])
-			require.Contains(t, out.Reason, string(out.StatusRule))
+			require.Contains(t, out.StatusRule, map[int64]string{1: "created active", 2: "created suspended"}[test.status])
 		})
 	}
 }
@@ -809,6 +810,43 @@ func TestUpsertUserReportsALicenceThatIsMissing(t *testing.T) {
 	require.Equal(t, employee.Held, out.Outcome, "a person has to free or buy a licence")
 	require.Equal(t, int(onelogin.StateUnlicensed), out.User.State)
 	require.Contains(t, strings.Join(out.Notes, "\n"), "Unlicensed")
+}
+
+func TestUpsertUserTellsOthers(t *testing.T) {
+	w := newWorld(t)
+	w.colleague(managerID, otherEmail)
+	w.put(personID, reportsTo(managerID))
+	type told struct {
+		id string
+		e  employee.Event
+	}
+	var all []told
+	var down error
+	w.acts.Signal = func(_ context.Context, id string, e employee.Event) error {
+		all = append(all, told{id, e})
+		return down
+	}
+
+	down = errors.New("the server is not there")
+	ask := func(in *activities.UpsertUserInput) { in.AskManager, in.AwaitedBy = true, []string{otherID} }
+	_, err := w.upsert(ask)
+	require.Equal(t, activities.ErrUnavailable, failure(t, err).Type())
+	require.Len(t, all, 2, "one who cannot be told does not keep the others from it")
+	require.Len(t, w.one.Users(), 1)
+
+	all, down = nil, nil
+	out, err := w.upsert(ask)
+	require.NoError(t, err)
+	require.Equal(t, employee.Unchanged, out.Outcome, "telling again writes nothing again")
+	require.Equal(t, []told{
+		{managerID, employee.Event{Type: employee.EventReportWaiting, ReportID: personID}},
+		{otherID, employee.Event{Type: employee.EventManagerLinked, ManagerID: personID, ManagerUserID: out.User.ID}},
+	}, all)
+
+	all = nil
+	_, err = w.upsert()
+	require.NoError(t, err)
+	require.Empty(t, all, "nobody is asked without being told to")
 }
 
 func TestUpsertUserAnnouncesACreationAtLeastOnce(t *testing.T) {

@@ -437,7 +437,7 @@ func (s *employeeSync) act(ctx workflow.Context, taken Inbox, read activities.Re
 
 func (s *employeeSync) mapFields(ctx workflow.Context, r employee.Record) (mapping.Desired, error) {
 	var desired mapping.Desired
-	local := workflow.WithLocalActivityOptions(ctx, pureOptions())
+	local := workflow.WithLocalActivityOptions(ctx, pureOptions("Map Bob's fields to OneLogin's attributes"))
 	err := workflow.ExecuteLocalActivity(local, activities.MapFieldsName, r).Get(ctx, &desired)
 	return desired, err
 }
@@ -456,6 +456,7 @@ func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, read activit
 	in := activities.UpsertUserInput{
 		EmployeeID: s.employeeID, Desired: desired, Standing: d.Standing,
 		Activated: taken.Signs.Activated, Last: s.Last,
+		AskManager: !taken.OnlyManager, AwaitedBy: slices.Clone(s.AwaitedBy),
 	}
 	if taken.ManagerID == desired.Manager.EmployeeID {
 		in.ManagerUserID = taken.ManagerUserID
@@ -482,36 +483,11 @@ func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, read activit
 		Outcome: out.Outcome, OneLoginID: out.User.ID, Changed: out.Changed,
 		Reason: out.Reason + "; " + out.StatusRule, Notes: slices.Concat(d.Notes, out.Notes),
 	})
-	return s.tellOthers(ctx, taken, out)
-}
-
-// tellOthers asks a missing manager's workflow to report back, and reports
-// this person's appearance to those who asked.
-func (s *employeeSync) tellOthers(ctx workflow.Context, taken Inbox, out activities.UpsertUserResult) error {
-	if out.MissingManager != "" && !taken.OnlyManager {
-		err := s.notify(ctx, []string{out.MissingManager}, employee.Event{
-			Type: employee.EventReportWaiting, ReportID: s.employeeID,
-		}, "Ask the manager's workflow to report when the manager has a user")
-		if err != nil {
-			return err
-		}
-		s.Result.Notes = append(s.Result.Notes, "The manager has no OneLogin user yet; the link follows when there is one")
+	s.AwaitedBy = slices.DeleteFunc(s.AwaitedBy, func(id string) bool { return slices.Contains(in.AwaitedBy, id) })
+	if len(s.AwaitedBy) > 0 {
+		s.EmployeeState.Inbox.Ask() // who asked meanwhile is told by another pass
 	}
-	if len(s.AwaitedBy) == 0 || out.User.ID == 0 {
-		return nil
-	}
-	err := s.notify(ctx, s.AwaitedBy, employee.Event{
-		Type: employee.EventManagerLinked, ManagerID: s.employeeID, ManagerUserID: out.User.ID,
-	}, "Tell waiting reports that their manager has a user")
-	if err == nil {
-		s.AwaitedBy = nil
-	}
-	return err
-}
-
-func (s *employeeSync) notify(ctx workflow.Context, ids []string, e employee.Event, summary string) error {
-	return s.execute(ctx, callOptions("", summary, priorityLive), activities.NotifyEmployeesName,
-		activities.NotifyEmployeesInput{EmployeeIDs: ids, Event: e}, nil)
+	return nil
 }
 
 // leave ends access first and touches the profile afterwards, if at all: a

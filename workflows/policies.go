@@ -51,6 +51,6 @@ func callOptions(queue, summary string, priority int) workflow.ActivityOptions {
 }
 
 // pureOptions are for local activities that call nobody.
-func pureOptions() workflow.LocalActivityOptions {
-	return workflow.LocalActivityOptions{ScheduleToCloseTimeout: 10 * time.Second}
+func pureOptions(summary string) workflow.LocalActivityOptions {
+	return workflow.LocalActivityOptions{Summary: summary, ScheduleToCloseTimeout: 10 * time.Second}
 }

@@ -128,6 +128,12 @@ func TestHireWaitsWithOneTimer(t *testing.T) {
 	s.appears(juniper)
 	s.eventually("the hire waits", 20*time.Second, func() bool { return s.status(juniper).State == workflows.Waiting })
 	s.keep("waiting", juniper)
+	s.eventually("the list shows who waits", 20*time.Second, func() bool {
+		waiting, err := s.temporal.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Query: "SyncState = 'Waiting' AND SyncDueAt > '2035-03-04T12:00:00Z' AND SyncDueAt < '2035-03-05T12:00:00Z'",
+		})
+		return err == nil && waiting.GetCount() == 1
+	})
 
 	s.put(juniper, hiredOn("2035-03-12"), "employee.updated")
 	later := time.Date(2035, 3, 12, 0, 0, 0, 0, time.UTC)
@@ -340,6 +346,8 @@ func TestManagersAreLinkedWhoeverComesFirst(t *testing.T) {
 	})
 	s.done(rowan)
 	s.done(juniper)
+	shortHistory(t, s.runHistory(rowan))
+	shortHistory(t, s.runHistory(juniper))
 	require.Len(t, s.users(), 2)
 	s.keep("manager", rowan)
 	s.keep("report", juniper)

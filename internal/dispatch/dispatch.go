@@ -181,8 +181,23 @@ func (d *Dispatcher) RegisterSearchAttributes(ctx context.Context) error {
 	if err != nil && !errors.As(err, &exists) {
 		return fmt.Errorf("add the search attributes SyncState (Keyword) and SyncDueAt (Datetime) to namespace %s: %w", d.namespace, err)
 	}
-	return nil
+	// The server takes some seconds to know its own new attributes; a workflow
+	// that began meanwhile would go without them.
+	for deadline := time.Now().Add(registrationTimeout); time.Now().Before(deadline); {
+		if missing, err := d.missingSearchAttributes(ctx); err == nil && len(missing) == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("the search attributes were added to namespace %s but do not show yet", d.namespace)
 }
+
+// registrationTimeout bounds the wait for new search attributes to show.
+const registrationTimeout = 20 * time.Second
 
 func (d *Dispatcher) missingSearchAttributes(ctx context.Context) (map[string]enumspb.IndexedValueType, error) {
 	known, err := d.client.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: d.namespace})
@@ -206,7 +221,7 @@ type tracking struct {
 }
 
 // trackingRetry is how often their absence is looked at again.
-const trackingRetry = 30 * time.Second
+const trackingRetry = 5 * time.Second
 
 func (t *tracking) lost() {
 	t.mu.Lock()
