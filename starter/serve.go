@@ -17,16 +17,22 @@ import (
 	"bob-onelogin/internal/logging"
 )
 
-// Time-outs and sizes of the endpoint. Bob's bodies are a few hundred bytes,
-// and Bob wants its answer within ten seconds.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 10 * time.Second
-	writeTimeout      = 15 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 16 << 10
-	shutdownTimeout   = 15 * time.Second
-)
+// maxHeaderBytes is far above what Bob sends.
+const maxHeaderBytes = 16 << 10
+
+// patience is how long the endpoint waits for what.
+type patience struct {
+	header, request, answer, idle time.Duration
+	// stop is for the requests under way when the process is told to end.
+	stop time.Duration
+}
+
+// defaultPatience goes by Bob, which sends a few hundred bytes and wants its
+// answer within ten seconds.
+var defaultPatience = patience{
+	header: 5 * time.Second, request: 10 * time.Second, answer: 15 * time.Second,
+	idle: 2 * time.Minute, stop: 15 * time.Second,
+}
 
 type serveCommand struct{}
 
@@ -49,21 +55,32 @@ func (serveCommand) Run(ctx context.Context, cfg config.Starter) error {
 	defer temporal.Close()
 
 	hook := newWebhook(dispatch.New(temporal, namespace).Signal, secrets, z)
-	mux := http.NewServeMux()
-	mux.Handle("POST /webhooks/bob", hook)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", ready(temporal))
-
 	listener, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("listen on STARTER_ADDR: %w", err)
 	}
-	server := &http.Server{
-		Handler: mux, ErrorLog: zap.NewStdLog(z),
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-	}
 	z.Info("Listening for Bob's webhooks", zap.String("address", listener.Addr().String()), zap.String("namespace", namespace))
+	err = serve(ctx, listener, routes(hook, ready(temporal)), defaultPatience, z)
+	z.Info("Stopped", zap.Int64("ignoredEvents", hook.ignored.Load()))
+	return err
+}
+
+// routes are the paths of the endpoint.
+func routes(hook http.Handler, ready http.HandlerFunc) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST /webhooks/bob", hook)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", ready)
+	return mux
+}
+
+// serve answers until ctx ends, and then the requests under way, so that Bob
+// does not deliver twice what has been accepted.
+func serve(ctx context.Context, listener net.Listener, h http.Handler, p patience, z *zap.Logger) error {
+	server := &http.Server{
+		Handler: h, ErrorLog: zap.NewStdLog(z), MaxHeaderBytes: maxHeaderBytes,
+		ReadHeaderTimeout: p.header, ReadTimeout: p.request, WriteTimeout: p.answer, IdleTimeout: p.idle,
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	select {
@@ -71,15 +88,13 @@ func (serveCommand) Run(ctx context.Context, cfg config.Starter) error {
 		return err
 	case <-ctx.Done():
 	}
-	// Requests under way are answered, so that Bob does not deliver twice
-	// what has been accepted.
-	stopping, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	stopping, cancel := context.WithTimeout(context.Background(), p.stop)
 	defer cancel()
-	if err := server.Shutdown(stopping); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err := server.Shutdown(stopping); !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	z.Info("Stopped", zap.Int64("ignoredEvents", hook.ignored.Load()))
-	return nil
+	// What could not be answered in time is cut off, and Bob delivers it again.
+	return server.Close()
 }
 
 // ready answers 200 while Temporal can take events.

@@ -124,7 +124,8 @@ func run(ctx context.Context, p *progress, o options) (err error) {
 	}
 	unlock()
 
-	parts := story(settings.Policy.Zones.Default, time.Now())
+	today := time.Now().In(settings.Policy.Zones.Default)
+	parts := story(today)
 	rows, err := s.play(ctx, p, parts)
 	if err != nil {
 		return err
@@ -136,7 +137,7 @@ func run(ctx context.Context, p *progress, o options) (err error) {
 	}
 	failed := !allWell(rows)
 	if !o.once {
-		next, err := s.next(parts, o.environ)
+		next, err := s.next(parts, today.Format(time.DateOnly), o.environ)
 		if err != nil {
 			return err
 		}

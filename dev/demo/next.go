@@ -5,14 +5,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/workflows"
 )
 
 // next writes a file of exports for the user's shell, and says what to try.
-func (s *stack) next(parts []part, environ []string) (string, error) {
+// Today is the date on which the story was told.
+func (s *stack) next(parts []part, today string, environ []string) (string, error) {
 	file := filepath.Join(s.dir, "env")
 	if err := os.WriteFile(file, []byte(exports(s.env(), environ)), 0o600); err != nil {
 		return "", fmt.Errorf("write the environment for other terminals: %w", err)
@@ -26,7 +26,6 @@ func (s *stack) next(parts []part, environ []string) (string, error) {
 			settled = p
 		}
 	}
-	today := time.Now().Format(time.DateOnly)
 	return fmt.Sprintf(`
 What to try next
 

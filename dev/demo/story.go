@@ -86,10 +86,10 @@ const (
 	bossTwo = "4100000000000000002"
 )
 
-// story is who plays what. Today is a day of the zone in which the product
-// reads dates.
-func story(zone *time.Location, now time.Time) []part {
-	day := func(days int) string { return now.In(zone).AddDate(0, 0, days).Format(time.DateOnly) }
+// story is who plays what. Today is in the zone in which the product reads
+// dates.
+func story(today time.Time) []part {
+	day := func(days int) string { return today.AddDate(0, 0, days).Format(time.DateOnly) }
 	active := record{"status": "Active", "lifecycleStatus": "employed"}
 	settled := func(title, boss string) record {
 		return record{
@@ -178,9 +178,10 @@ type row struct {
 	part part
 	link string
 	seen seen
-	// took is the time from the webhooks to the end; missed is what is not as
-	// the story says, empty when all is.
-	took   time.Duration
+	// told is when the webhooks were sent, took the time from then to the end.
+	told time.Time
+	took time.Duration
+	// missed is what is not as the story says, empty when all is.
 	missed []string
 }
 
@@ -217,20 +218,18 @@ func (s *stack) play(ctx context.Context, p *progress, parts []part) ([]row, err
 	}
 	p.say("\n%s", p.bold("The story, told by signed webhooks"))
 	var rows []row
-	var since []time.Time
 	for _, one := range parts {
 		if one.events == nil {
 			continue
 		}
 		p.say("  %-15s %s", one.name(), one.happens)
-		since = append(since, time.Now())
+		rows = append(rows, row{part: one, link: s.workflowURL(one.id), told: time.Now()})
 		if err := s.tell(ctx, one); err != nil {
 			return nil, fmt.Errorf("%s: %w", one.name(), err)
 		}
-		rows = append(rows, row{part: one, link: s.workflowURL(one.id)})
 	}
 	err := p.step("Watching how everybody ends", "Watched how everybody ends", func() error {
-		return s.watch(ctx, p, rows, since)
+		return s.watch(ctx, p, rows)
 	})
 	return rows, err
 }
@@ -321,7 +320,7 @@ func (s *stack) tell(ctx context.Context, p part) error {
 
 // watch looks at everybody until all have ended as the story says, or had
 // their time; and then once more, so that nothing was only passing.
-func (s *stack) watch(ctx context.Context, p *progress, rows []row, since []time.Time) error {
+func (s *stack) watch(ctx context.Context, p *progress, rows []row) error {
 	waiting := make([]int, len(rows))
 	for i := range rows {
 		waiting[i] = i
@@ -332,7 +331,7 @@ func (s *stack) watch(ctx context.Context, p *progress, rows []row, since []time
 		}
 		waiting = slices.DeleteFunc(waiting, func(i int) bool {
 			r := &rows[i]
-			r.took = time.Since(since[i])
+			r.took = time.Since(r.told)
 			over := len(r.missed) == 0 || r.took > endWithin
 			if over {
 				p.say("%s %-15s after %s", p.mark(len(r.missed) == 0), r.part.name(), seconds(r.took))

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"bob-onelogin/workflows"
 )
 
 // Bounds of the table's width, in characters.
@@ -43,7 +41,7 @@ func table(rows []row, width int, colour bool) string {
 	for _, r := range rows {
 		b.WriteString(paint(strings.Repeat("─", width), "2", colour) + "\n")
 		writeCells(&b, []string{
-			r.part.name(), describeEvents(r.part), describeDecision(r), describeUsers(r.seen),
+			r.part.name(), describeEvents(r.part), describeDecision(r), describeUsers(r),
 		}, widths, nil)
 		well := len(r.missed) == 0
 		writeNote(&b, mark(well, colour)+" ", "expected: "+r.part.expected, width)
@@ -124,39 +122,27 @@ func describeDecision(r row) string {
 	if v.LastOutcome != nil {
 		text += ", " + string(v.LastOutcome.Outcome)
 	}
-	text += " after " + seconds(r.took) + ": " + strings.TrimSuffix(v.Reason, ".") + "."
-	if v.State == workflows.Waiting && !v.DueAt.IsZero() {
-		text += " Due " + dueText(v) + "."
-	}
-	return text
+	return text + " after " + seconds(r.took) + ": " + strings.TrimSuffix(v.Reason, ".") + "."
 }
 
-func dueText(v workflows.StatusView) string {
-	loc, err := time.LoadLocation(v.Zone)
-	if err != nil {
-		loc = time.UTC
-	}
-	return v.DueAt.In(loc).Format("Mon 2 Jan 15:04 ") + loc.String()
-}
-
-func describeUsers(s seen) string {
-	if len(s.users) == 0 {
+func describeUsers(r row) string {
+	if len(r.seen.users) == 0 {
 		return "no user"
 	}
-	all := make([]string, len(s.users))
-	for i, u := range s.users {
+	all := make([]string, len(r.seen.users))
+	for i, u := range r.seen.users {
 		facts := []string{fmt.Sprintf("%d %s", u.ID, u.Status)}
 		if u.Title != "" {
 			facts = append(facts, u.Title)
 		}
-		if i == 0 && s.manager != "" {
-			facts = append(facts, "manager "+s.manager)
+		if i == 0 && r.seen.manager != "" {
+			facts = append(facts, "manager "+r.seen.manager)
 		}
 		if u.ExternalID == "" {
 			facts = append(facts, "not linked")
 		}
-		if u.SessionsEndedAt != "" {
-			facts = append(facts, "sessions ended")
+		if at, err := time.Parse(time.RFC3339, u.SessionsEndedAt); err == nil {
+			facts = append(facts, "sessions ended within "+seconds(at.Sub(r.told)))
 		}
 		all[i] = strings.Join(facts, ", ")
 	}

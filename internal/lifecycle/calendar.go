@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -12,11 +13,21 @@ type Date struct {
 	Day   int
 }
 
-// ParseDate reads Bob's YYYY-MM-DD.
+// Years outside of these are placeholders ("never", "unknown"), no dates that
+// anything may be decided from; and a day after them has no form in JSON.
+const (
+	firstYear = 1900
+	lastYear  = 9998
+)
+
+// ParseDate reads Bob's YYYY-MM-DD, in the years 1900 to 9998.
 func ParseDate(s string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
-		return Date{}, fmt.Errorf("not a date of the form YYYY-MM-DD")
+		return Date{}, errors.New("not a date of the form YYYY-MM-DD")
+	}
+	if t.Year() < firstYear || t.Year() > lastYear {
+		return Date{}, fmt.Errorf("not a date in the years %d to %d", firstYear, lastYear)
 	}
 	return Date{t.Year(), t.Month(), t.Day()}, nil
 }
@@ -46,30 +57,32 @@ type TimeOfDay struct {
 func ParseTimeOfDay(s string) (TimeOfDay, error) {
 	t, err := time.Parse("15:04", s)
 	if err != nil || len(s) != len("15:04") {
-		return TimeOfDay{}, fmt.Errorf("not a time of day of the form HH:MM")
+		return TimeOfDay{}, errors.New("not a time of day of the form HH:MM")
 	}
 	return TimeOfDay{t.Hour(), t.Minute()}, nil
 }
 
-// Instant returns the moment at which a clock on the wall in loc shows the
-// given time on the given day. Where clocks go forward over that time, it is
-// the first moment after the gap; where they go back and show it twice, it is
-// the first of the two. time.Date promises neither.
+// Instant returns the first moment at which a clock on the wall in loc shows
+// the given time on the given day, or a later one. Where clocks go back and
+// show the time twice, that is the first of the two; where they go forward
+// over it, the end of the gap, even if the whole day is left out. time.Date
+// promises neither.
 func Instant(d Date, at TimeOfDay, loc *time.Location) time.Time {
-	naive := time.Date(d.Year, d.Month, d.Day, at.Hour, at.Minute, 0, 0, time.UTC)
-	around := time.Date(d.Year, d.Month, d.Day, at.Hour, at.Minute, 0, 0, loc)
-	_, before := around.Add(-36 * time.Hour).Zone()
-	_, after := around.Add(36 * time.Hour).Zone()
-	for _, offset := range []int{before, after} {
-		t := naive.Add(-time.Duration(offset) * time.Second).In(loc)
-		if _, actual := t.Zone(); actual == offset {
-			return t
+	wall := time.Date(d.Year, d.Month, d.Day, at.Hour, at.Minute, 0, 0, time.UTC)
+	// No zone is a day and a half from UTC, so no clock shows the time yet.
+	t := wall.Add(-36 * time.Hour).In(loc)
+	for {
+		_, offset := t.Zone()
+		shown := wall.Add(-time.Duration(offset) * time.Second)
+		begin, end := t.ZoneBounds()
+		switch {
+		case !begin.IsZero() && shown.Before(begin):
+			return begin.In(loc)
+		case end.IsZero() || shown.Before(end):
+			return shown.In(loc)
 		}
+		t = end
 	}
-	// Neither side of the change shows this time: it lies in the gap, and the
-	// gap ends where the earlier side's zone does.
-	_, end := naive.Add(-time.Duration(after) * time.Second).In(loc).ZoneBounds()
-	return end.In(loc)
 }
 
 // EndOf returns the moment at which a day is over in loc: the start of the

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"bob-onelogin/internal/employee"
 )
@@ -70,7 +71,7 @@ const (
 	PhaseProvision Phase = "provision"
 	// PhaseLeave: there is proof that the person's access has ended.
 	PhaseLeave Phase = "leave"
-	// PhaseNone: nothing is to be done, and nothing to wait for.
+	// PhaseNone: nothing is to be done now.
 	PhaseNone Phase = "none"
 )
 
@@ -100,7 +101,8 @@ type Decision struct {
 	// zone was taken.
 	Zone        string `json:"zone,omitempty"`
 	UnknownSite bool   `json:"unknownSite,omitempty"`
-	// StartAt is the moment at which the person is due, where a date says so.
+	// StartAt is the moment at which the person is due, where a date says so;
+	// zero under StartOnCreation.
 	StartAt time.Time `json:"startAt,omitzero"`
 	// LeaveAt is the moment at which access ends by the dates in Bob.
 	LeaveAt time.Time `json:"leaveAt,omitzero"`
@@ -125,6 +127,10 @@ const (
 	lateStartLimit   = 27 * time.Hour
 )
 
+// farthestLook bounds a wait to what every timer can hold: 292 years is the
+// most for a time.Duration, and Bob may say that somebody starts in 2999.
+const farthestLook = 100 * 365 * 24 * time.Hour
+
 // Decide turns a situation into a decision. It never takes the lack of
 // something (a field, a person, an answer) for a proof of leaving.
 func Decide(p Policy, s Situation) Decision {
@@ -132,43 +138,55 @@ func Decide(p Policy, s Situation) Decision {
 		return decideMissing(s)
 	}
 	f := readFacts(p, s)
-	d := Decision{Zone: f.zone.String(), UnknownSite: f.unknownSite, LeaveAt: f.leaveAt, Notes: f.notes}
-	d.BobSaidInactive = f.bobInactive && !f.beforeStart
-
-	if s.Revoked {
+	why, left := f.proofOfLeaving(p, s.Now)
+	d := Decision{
+		Zone: f.zone.String(), UnknownSite: f.unknownSite, LeaveAt: f.leaveAt, Notes: f.notes,
+		// The hold of a revocation gives way only to a proof that Bob's own
+		// word is part of; a person who has not started is inactive anyway.
+		BobSaidInactive: left && f.bobInactive && !f.notStarted,
+	}
+	switch {
+	case s.Revoked:
 		d.Phase, d.Standing = PhaseLeave, StandingLeft
 		d.Reason = "Bob revoked this person's access with immediate effect; that holds until Bob says inactive or activates them"
 		if !d.BobSaidInactive {
 			d.WakeAt = s.Now.Add(Recheck)
 		}
 		return d
-	}
-	if why, left := f.proofOfLeaving(p, s.Now); left {
+	case left:
 		d.Phase, d.Standing, d.Reason = PhaseLeave, StandingLeft, why
+		return d
+	case f.inactiveForUnknownReason():
+		d.Phase, d.Standing, d.WakeAt = PhaseNone, StandingUnknown, f.leaveLook(s.Now)
+		d.Reason = "Bob says inactive, but its answer lacks " + FieldLifecycleStatus + ", so a leaver cannot be told from a future hire or somebody on leave, and nothing is changed; the service user needs permission to see that field"
 		return d
 	}
 
-	d.StartAt = f.dueAt(p)
-	switch {
-	case p.Start.When == StartOnCreation:
-	case f.startDate == nil && f.active:
-		// Somebody who works here already needs no start date.
-	case f.startDate == nil:
-		d.Phase, d.Standing = PhaseNone, StandingUnknown
-		d.Reason = "Bob has no start date for this person yet; they are taken up when one is set"
-		if f.startDateHidden {
-			d.Reason = "Bob's answer lacks " + FieldStartDate + ", so it cannot be told when this person is due; the service user needs permission to see that field"
+	if p.Start.When != StartOnCreation {
+		d.StartAt = f.dueAt(p)
+		switch {
+		case f.startDate == nil && f.active:
+			// Somebody who works here already needs no start date.
+		case f.startDate == nil:
+			d.Phase, d.Standing, d.WakeAt = PhaseNone, StandingUnknown, f.leaveLook(s.Now)
+			d.Reason = f.whyNoStart()
+			return d
+		case s.Now.Before(d.StartAt):
+			d.Phase, d.Standing = PhaseWait, StandingNotStarted
+			d.WakeAt = earliest(earliest(d.StartAt, f.leaveAt), s.Now.Add(farthestLook))
+			d.Reason = fmt.Sprintf("Starts on %s (%s); due %s", f.startDate, f.zone, moment(d.StartAt, f.zone))
+			return d
 		}
-		return d
-	case s.Now.Before(d.StartAt):
-		d.Phase, d.Standing, d.WakeAt = PhaseWait, StandingNotStarted, d.StartAt
-		d.Reason = fmt.Sprintf("Starts on %s (%s); due %s", f.startDate, f.zone, moment(d.StartAt, f.zone))
-		return d
 	}
 
 	d.Phase = PhaseProvision
 	d.Standing, d.Reason = f.standing(p, s)
-	d.WakeAt = earliest(f.nextLook(p, s.Now, d.Standing), f.leaveLook(s.Now))
+	if d.WakeAt = f.startLook(p, s.Now, d.Standing); d.WakeAt.IsZero() {
+		d.WakeAt = f.leaveLook(s.Now)
+	} else {
+		// What lies behind the start is looked at from there on.
+		d.WakeAt = earliest(d.WakeAt, f.leaveAt)
+	}
 	return d
 }
 
@@ -196,18 +214,18 @@ func decideMissing(s Situation) Decision {
 
 // facts is a record read in the employee's own zone.
 type facts struct {
-	zone            *time.Location
-	unknownSite     bool
-	active          bool // internal.status is Active
-	bobInactive     bool // internal.status is Inactive
-	state           string
-	stateKnown      bool
-	beforeStart     bool // inactive because hired and not started
-	startDate       *Date
-	startDateHidden bool
-	leaveAt         time.Time
-	leaveBy         string
-	notes           []string
+	zone          *time.Location
+	unknownSite   bool
+	active        bool // internal.status is Active
+	bobInactive   bool // internal.status is Inactive
+	state         string
+	statePresence employee.Presence
+	notStarted    bool // hired, or by date where Bob does not say
+	startDate     *Date
+	startPresence employee.Presence
+	leaveAt       time.Time
+	leaveBy       string
+	notes         []string
 }
 
 func readFacts(p Policy, s Situation) facts {
@@ -227,32 +245,68 @@ func readFacts(p Policy, s Situation) facts {
 		f.notes = append(f.notes, "Bob answered "+FieldStatus+" with a value other than Active and Inactive, which is not understood and decides nothing")
 	}
 
-	state, presence := f.text(s.Record, FieldLifecycleStatus)
-	f.state, f.stateKnown = strings.ToLower(state), presence == employee.Present
+	f.readState(s.Record)
+	f.startDate, f.startPresence = f.date(s.Record, FieldStartDate)
+	f.readLeave(p, s.Record, sitePresence)
 
-	f.startDate, presence = f.date(s.Record, FieldStartDate)
-	f.startDateHidden = presence == employee.Absent
-
-	// The first of the two days ends access; an earlier employment's dates
-	// lie before the start date and end nothing of this one.
-	for _, field := range []string{FieldLastDayOfWork, FieldTerminationDate} {
-		last, _ := f.date(s.Record, field)
-		if last == nil || (f.startDate != nil && last.Before(*f.startDate) && f.state != stateTerminated) {
-			continue
-		}
-		if end := EndOf(*last, f.zone); f.leaveAt.IsZero() || end.Before(f.leaveAt) {
-			f.leaveAt, f.leaveBy = end, field
-		}
-	}
-
-	f.beforeStart = f.state == stateHired
-	if !f.stateKnown && f.startDate != nil {
-		f.beforeStart = s.Now.Before(Instant(*f.startDate, TimeOfDay{}, f.zone))
+	f.notStarted = f.state == stateHired
+	if f.statePresence != employee.Present && f.startDate != nil {
+		f.notStarted = s.Now.Before(Instant(*f.startDate, TimeOfDay{}, f.zone).Add(lateStartLimit))
 	}
 	return f
 }
 
-// proofOfLeaving reports whether access has ended, and by what.
+// readState reads the lifecycle status. Every word but Bob's own names a leave
+// type; what is no word names nothing.
+func (f *facts) readState(r employee.Record) {
+	state, presence := f.text(r, FieldLifecycleStatus)
+	value, _ := r.Get(FieldLifecycleStatus)
+	if _, isText := value.(string); presence == employee.Present && (!isText || !strings.ContainsFunc(state, unicode.IsLetter)) {
+		f.notes = append(f.notes, "Bob answered "+FieldLifecycleStatus+" with no word, which is not understood and decides nothing")
+		return
+	}
+	f.state, f.statePresence = strings.ToLower(state), presence
+}
+
+// readLeave finds the first of the two days that end access.
+func (f *facts) readLeave(p Policy, r employee.Record, site employee.Presence) {
+	for _, field := range []string{FieldLastDayOfWork, FieldTerminationDate} {
+		last, _ := f.date(r, field)
+		if last == nil || !f.endsThisEmployment(*last, field) {
+			continue
+		}
+		end := EndOf(*last, f.zone)
+		if site == employee.Absent {
+			// The person may be anywhere: nobody's access ends early for a
+			// site that was not answered.
+			end = p.Zones.lastEndOf(*last).In(f.zone)
+		}
+		if f.leaveAt.IsZero() || end.Before(f.leaveAt) {
+			f.leaveAt, f.leaveBy = end, field
+		}
+	}
+}
+
+// endsThisEmployment tells the last day of the present employment from one
+// that an earlier employment has left behind: that lies before the start date.
+// Where the start date was not answered, only "terminated" tells.
+func (f *facts) endsThisEmployment(last Date, field string) bool {
+	switch {
+	case f.state == stateTerminated:
+		return true
+	case f.startDate != nil:
+		return !last.Before(*f.startDate)
+	case f.startPresence == employee.Null:
+		return true
+	default:
+		f.notes = append(f.notes, "Bob shows "+field+" but no usable "+FieldStartDate+", so it may be an earlier employment's and decides nothing; the service user needs permission to see that field")
+		return false
+	}
+}
+
+// proofOfLeaving reports whether access has ended, and by what. Whatever is a
+// proof here stays one whatever fields are added to the record: so no field
+// that Bob left out can make a leaver of anybody.
 func (f facts) proofOfLeaving(p Policy, now time.Time) (string, bool) {
 	if !f.leaveAt.IsZero() && !now.Before(f.leaveAt) {
 		return fmt.Sprintf("Access ended %s: the end of %s in Bob", moment(f.leaveAt, f.zone), f.leaveBy), true
@@ -266,18 +320,24 @@ func (f facts) proofOfLeaving(p Policy, now time.Time) (string, bool) {
 		case LeaveFollowsBob:
 		}
 	}
-	if !f.bobInactive || f.beforeStart {
+	if !f.bobInactive || f.notStarted {
 		return "", false
 	}
-	if !f.stateKnown && f.startDate == nil {
-		// Inactive alone does not tell a leaver from a hire who has not
-		// started: both are Inactive in Bob.
-		return "", false
-	}
-	if f.stateKnown {
+	switch {
+	case f.statePresence == employee.Present:
 		return "Bob says inactive (" + f.describeState() + ")", true
+	case f.statePresence == employee.Null && f.startDate != nil:
+		return "Bob says inactive and the start date has passed", true
+	default:
+		return "", false
 	}
-	return "Bob says inactive and the start date has passed", true
+}
+
+// inactiveForUnknownReason: a future hire, somebody on a leave that the
+// settings count as active, and a leaver are all Inactive in Bob; without the
+// lifecycle status nobody can tell which.
+func (f facts) inactiveForUnknownReason() bool {
+	return f.bobInactive && f.statePresence == employee.Absent && !f.notStarted
 }
 
 // leaveRule returns the rule for the leave that the person is on, if any.
@@ -322,28 +382,42 @@ func (f facts) standing(p Policy, s Situation) (Standing, string) {
 			return StandingActive, "Bob announced a leave but still says active, so access stays"
 		}
 		return StandingActive, "Bob says active"
-	case f.bobInactive && f.beforeStart:
+	case f.bobInactive && f.notStarted:
 		return StandingNotStarted, "Bob says hired and not active yet"
 	case f.bobInactive:
-		return StandingUnknown, "Bob says inactive but shows neither " + FieldLifecycleStatus + " nor " + FieldStartDate + ", so a leaver cannot be told from a future hire; the status is left alone"
+		return StandingUnknown, "Bob says inactive but gives neither " + FieldLifecycleStatus + " nor " + FieldStartDate + ", so a leaver cannot be told from a future hire; the status is left alone"
 	default:
-		return StandingUnknown, "Bob's answer lacks " + FieldStatus + ", so the status is left alone; the service user needs permission to see that field"
+		_, presence := s.Record.Get(FieldStatus)
+		if presence == employee.Absent {
+			return StandingUnknown, "Bob's answer lacks " + FieldStatus + ", so the status is left alone; the service user needs permission to see that field"
+		}
+		return StandingUnknown, "Bob gives no usable " + FieldStatus + ", so the status is left alone"
 	}
 }
 
-// nextLook says when a start is looked at again that Bob has not made
+// whyNoStart says why somebody who is not active cannot be due.
+func (f facts) whyNoStart() string {
+	if f.startPresence == employee.Null {
+		return "Bob has no start date for this person yet; they are taken up when one is set"
+	}
+	return "Bob's answer lacks " + FieldStartDate + ", or holds no date there, so it cannot be told when this person is due; the service user needs permission to see that field"
+}
+
+// startLook says when a start is looked at again that Bob has not made
 // effective: at the start of the start date, and then hourly as long as the
-// difference between two zones can explain it.
-func (f facts) nextLook(p Policy, now time.Time, st Standing) time.Time {
-	if st != StandingNotStarted || f.startDate == nil || p.Status != FollowBob {
+// difference between two zones can explain it. Where the status does not
+// follow Bob, only a record matters that the passing of the start decides.
+func (f facts) startLook(p Policy, now time.Time, st Standing) time.Time {
+	byDate := f.statePresence != employee.Present
+	if st != StandingNotStarted || f.startDate == nil || (p.Status != FollowBob && !byDate) {
 		return time.Time{}
 	}
 	start := Instant(*f.startDate, TimeOfDay{}, f.zone)
-	switch {
+	switch limit := start.Add(lateStartLimit); {
 	case now.Before(start):
-		return start
-	case now.Before(start.Add(lateStartLimit)):
-		return now.Add(lateStartRecheck)
+		return earliest(start, now.Add(farthestLook))
+	case now.Before(limit):
+		return earliest(now.Add(lateStartRecheck), limit)
 	default:
 		return time.Time{}
 	}
@@ -357,6 +431,7 @@ func (f facts) leaveLook(now time.Time) time.Time {
 	return earliest(f.leaveAt, now.Add(Recheck))
 }
 
+// earliest returns the earlier of two moments, of which either may be missing.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
 		return b

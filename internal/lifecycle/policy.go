@@ -82,6 +82,18 @@ func (z Zones) For(site string) (*time.Location, bool) {
 	return z.Default, site == ""
 }
 
+// lastEndOf returns the moment at which a day is over in every zone of the
+// table and in the default one.
+func (z Zones) lastEndOf(d Date) time.Time {
+	last := EndOf(d, z.Default)
+	for _, loc := range z.Sites {
+		if end := EndOf(d, loc); end.After(last) {
+			last = end
+		}
+	}
+	return last
+}
+
 // SiteNames lists the sites of the table in alphabetical order.
 func (z Zones) SiteNames() []string {
 	names := make([]string, 0, len(z.Sites))

@@ -50,6 +50,8 @@ type StatusDecision struct {
 // StatusOnCreate returns the OneLogin status that a new user gets.
 func StatusOnCreate(p Policy, standing Standing) (status int, rule string) {
 	switch {
+	case standing == StandingLeft:
+		return statusSuspended, "created suspended: the person's access has ended"
 	case p.Status == AlwaysActive:
 		return statusActive, "created active: status is always_active"
 	case p.Status == AlwaysSuspended:
@@ -82,7 +84,7 @@ func DecideStatus(p Policy, u UserState) StatusDecision {
 		return StatusDecision{KeepStatus, "OneLogin's answer lacks the status"}
 	}
 	if !suspended {
-		return StatusDecision{KeepStatus, fmt.Sprintf("OneLogin status %d is left alone: only a leaver is suspended", u.Status)}
+		return StatusDecision{KeepStatus, keptUnsuspended(p, u)}
 	}
 	switch {
 	case p.Status == AlwaysActive:
@@ -97,5 +99,24 @@ func DecideStatus(p Policy, u UserState) StatusDecision {
 		return StatusDecision{KeepStatus, "suspended by somebody else, and reactivate is on_activation: no activation event came"}
 	default:
 		return StatusDecision{Activate, "Bob says active"}
+	}
+}
+
+// keptUnsuspended says why a user who is not suspended stays as they are:
+// nobody but a leaver is ever suspended.
+func keptUnsuspended(p Policy, u UserState) string {
+	switch {
+	case u.Status != statusActive:
+		return fmt.Sprintf("OneLogin status %d is a matter between OneLogin and the user: only 2 (suspended) is ever lifted, and only a leaver is suspended", u.Status)
+	case p.Status == AlwaysActive:
+		return "active, as always_active wants it"
+	case p.Status == AlwaysSuspended:
+		return "active, and always_suspended only acts on creation and leaving"
+	case u.Standing == StandingActive:
+		return "active, as Bob says"
+	case u.Standing == StandingNotStarted:
+		return "active already, though Bob says not started: only a leaver is suspended"
+	default:
+		return "active, and Bob's answer does not say otherwise: only a leaver is suspended"
 	}
 }

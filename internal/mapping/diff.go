@@ -87,11 +87,13 @@ func Contested(changed Attributes, actual Actual, m Memory, salt string) (write 
 }
 
 // Remember returns the memory after a write: stored is OneLogin's answer to
-// it. Attributes whose desired value has changed are forgotten.
+// it. Attributes whose desired value has changed are forgotten; those that are
+// not desired this time are kept, because a read of Bob that lacks a field says
+// nothing about it.
 func Remember(m Memory, desired, written Attributes, stored Actual, salt string) Memory {
 	next := Memory{}
 	for name, mark := range m {
-		if want, ok := desired[name]; ok && mark.Want == digest(salt, name, want) {
+		if want, ok := desired[name]; !ok || mark.Want == digest(salt, name, want) {
 			next[name] = mark
 		}
 	}

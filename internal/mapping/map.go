@@ -131,6 +131,12 @@ func readValue(rule Rule, lists ListFields, r employee.Record) (string, employee
 
 func (d *Desired) mapManager(rule Rule, r employee.Record) {
 	id, presence, err := r.Reference(rule.Field)
+	if value, _ := r.Get(rule.Field); presence == employee.Null {
+		if _, object := value.(map[string]any); object {
+			// Somebody is there whom Bob does not name: not the same as nobody.
+			presence = employee.Absent
+		}
+	}
 	switch {
 	case err != nil:
 		d.note("%s is left alone: %v", rule.Target, err)

@@ -112,7 +112,7 @@ type file struct {
 	Reactivate string              `yaml:"reactivate"`
 	Start      struct {
 		When     string `yaml:"when"`
-		LeadDays int    `yaml:"lead_days"`
+		LeadDays days   `yaml:"lead_days"`
 		At       string `yaml:"at"`
 	} `yaml:"start"`
 	Leave struct {
@@ -159,13 +159,30 @@ func (r *fileRule) UnmarshalYAML(decode func(any) error) error {
 	return nil
 }
 
-// Parse reads a provisioning file. Unknown keys and wrong types are errors
-// with line and column; everything else that is wrong is listed, each mistake
-// with its key and the mend. An empty file gives the defaults.
+// days is a whole number of days; a fraction is refused instead of cut off.
+type days int
+
+// UnmarshalYAML refuses what is not a whole number.
+func (d *days) UnmarshalYAML(decode func(any) error) error {
+	var number any
+	if err := decode(&number); err != nil {
+		return err
+	}
+	switch number.(type) {
+	case int64, uint64:
+		return decode((*int)(d))
+	default:
+		return errors.New("start.lead_days: not a whole number of days")
+	}
+}
+
+// Parse reads a provisioning file. Unknown or repeated keys and wrong types
+// are errors with [line:column]; everything else that is wrong is listed, each
+// mistake with its key and the mend. An empty file gives the defaults. No
+// error quotes the file, which may hold addresses of people.
 func Parse(content []byte) (Settings, error) {
-	var f file
-	dec := yaml.NewDecoder(bytes.NewReader(content), yaml.Strict())
-	if err := dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
+	f, err := decode(content)
+	if err != nil {
 		return Settings{}, fmt.Errorf("provisioning file: %w", err)
 	}
 	sum := sha256.Sum256(content)
@@ -174,14 +191,37 @@ func Parse(content []byte) (Settings, error) {
 	c := checker{}
 	c.rules(f, &s)
 	c.policy(f, &s.Policy)
+	c.people(f)
 	s.Scope = Scope(f.Scope)
 	s.Protected = Protected(f.Protected)
 	s.CreateCustomAttributes = f.CreateCustomAttributes
 	if len(c.mistakes) > 0 {
 		sort.Strings(c.mistakes)
-		return Settings{}, fmt.Errorf("provisioning file: %d mistakes:\n  %s", len(c.mistakes), strings.Join(c.mistakes, "\n  "))
+		noun := "mistakes"
+		if len(c.mistakes) == 1 {
+			noun = "mistake"
+		}
+		return Settings{}, fmt.Errorf("provisioning file: %d %s:\n  %s", len(c.mistakes), noun, strings.Join(c.mistakes, "\n  "))
 	}
 	return s, nil
+}
+
+// decode reads the one YAML document that the content is.
+func decode(content []byte) (f file, err error) {
+	// The YAML package panics on some malformed files.
+	defer func() {
+		if recover() != nil {
+			f, err = file{}, errors.New("not YAML")
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(content), yaml.Strict())
+	if err := dec.Decode(&f); err != nil && !errors.Is(err, io.EOF) {
+		return file{}, errors.New(yaml.FormatError(err, false, false))
+	}
+	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return file{}, errors.New("a second YAML document follows; keep one, without a line of --- in between")
+	}
+	return f, nil
 }
 
 // checker collects every mistake of a file instead of stopping at the first.
@@ -232,7 +272,7 @@ func (c *checker) policy(f file, p *lifecycle.Policy) {
 	if f.Start.LeadDays < 0 || f.Start.LeadDays > 365 {
 		c.mistake("start.lead_days: must lie between 0 and 365")
 	}
-	p.Start.LeadDays = f.Start.LeadDays
+	p.Start.LeadDays = int(f.Start.LeadDays)
 	if f.Start.At != "" {
 		at, err := lifecycle.ParseTimeOfDay(f.Start.At)
 		if err != nil {
@@ -247,6 +287,42 @@ func (c *checker) policy(f file, p *lifecycle.Policy) {
 	for site, zone := range f.Zones.Sites {
 		p.Zones.Sites[site] = c.zone("zones.sites."+site, zone)
 	}
+}
+
+// people checks the entries that name people and sites. An entry that can
+// match nobody is a mistake: whoever wrote it believes that it does. The
+// entries themselves are not quoted, only their place.
+func (c *checker) people(f file) {
+	for i, domain := range f.Scope.EmailDomains {
+		if strings.ContainsAny(domain, "@ \t") || !strings.Contains(domain, ".") {
+			c.mistake("scope.email_domains[%d]: not a domain; write it as example.com, without the @", i)
+		}
+	}
+	for i, site := range f.Scope.Sites {
+		if site == "" || strings.TrimSpace(site) != site {
+			c.mistake("scope.sites[%d]: not the plain name of a site in Bob", i)
+		}
+	}
+	for i, entry := range f.Scope.Exclude {
+		if !isAddress(entry) && (entry == "" || strings.Trim(entry, "0123456789") != "") {
+			c.mistake("scope.exclude[%d]: neither a Bob id nor an e-mail address", i)
+		}
+	}
+	for i, email := range f.Protected.Emails {
+		if !isAddress(email) {
+			c.mistake("protected.emails[%d]: not an e-mail address", i)
+		}
+	}
+	for i, id := range f.Protected.OneLoginIDs {
+		if id <= 0 {
+			c.mistake("protected.onelogin_ids[%d]: not the id of a OneLogin user", i)
+		}
+	}
+}
+
+func isAddress(s string) bool {
+	name, domain, ok := strings.Cut(s, "@")
+	return ok && name != "" && domain != "" && !strings.ContainsAny(s, " \t")
 }
 
 func (c *checker) zone(key, name string) *time.Location {

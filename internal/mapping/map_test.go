@@ -1,0 +1,292 @@
+package mapping_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/mapping"
+)
+
+const (
+	employeeID = "3332883854254932743"
+	managerID  = "3332883804594373380"
+)
+
+// whole is a record with every field of the default table.
+func whole() employee.Record {
+	return employee.Record{
+		ID: employeeID,
+		Fields: map[string]any{
+			"root.id": employeeID, "root.email": "juniper.sample@example.com",
+			"root.firstName": "Juniper", "root.surname": "Sample",
+			"work.workPhone": "+44 20 7946 0001", "work.workMobile": "+44 7700 900001",
+			"work.title": "209192163", "work.department": json.Number("17"),
+			"work.reportsTo": map[string]any{"id": managerID, "firstName": "Rowan"},
+		},
+		Labels: map[string]any{"work.title": "Lighthouse Keeper", "work.department": "Waves"},
+	}
+}
+
+// give sets a field of a record; absent takes it out.
+func give(r employee.Record, field string, value any) employee.Record {
+	if value == absent {
+		delete(r.Fields, field)
+		delete(r.Labels, field)
+		return r
+	}
+	r.Fields[field] = value
+	if value == nil {
+		delete(r.Labels, field)
+	}
+	return r
+}
+
+type nothing struct{}
+
+var absent any = nothing{}
+
+// values shows attributes for a comparison: nil is a clearing.
+func values(a mapping.Attributes) map[string]any {
+	out := map[string]any{}
+	for name, v := range a {
+		if v == nil {
+			out[name] = nil
+			continue
+		}
+		out[name] = *v
+	}
+	return out
+}
+
+func mapDefault(r employee.Record) mapping.Desired {
+	return mapping.Map(mapping.DefaultRules(), mapping.DefaultListFields(), r)
+}
+
+func TestMapWholeRecord(t *testing.T) {
+	d := mapDefault(whole())
+	want := map[string]any{
+		"email": "juniper.sample@example.com", "username": "juniper.sample@example.com",
+		"firstname": "Juniper", "lastname": "Sample",
+		"phone": "+44 20 7946 0001", "custom_attributes.work_cell": "+44 7700 900001",
+		"title": "Lighthouse Keeper", "department": "Waves",
+	}
+	if diff := cmp.Diff(want, values(d.Attributes)); diff != "" {
+		t.Errorf("attributes (-want +got):\n%s", diff)
+	}
+	if want := (mapping.Manager{EmployeeID: managerID, Known: true}); d.Manager != want || d.Missing != "" || len(d.Notes) > 0 {
+		t.Errorf("manager %+v, missing %q, notes %q", d.Manager, d.Missing, d.Notes)
+	}
+}
+
+// Every attribute of the default table × what Bob can say of its field.
+func TestMapEachAttribute(t *testing.T) {
+	for _, rule := range mapping.DefaultRules() {
+		if rule.Target == "manager_user_id" {
+			continue // TestMapManager
+		}
+		mandatory := map[string]bool{"email": true, "username": true, "firstname": true, "lastname": true}[rule.Target]
+		_, list := mapping.DefaultListFields()[rule.Field]
+		situations := map[string]struct {
+			value   any
+			want    any // absent: the attribute is left alone
+			noted   bool
+			noLabel bool
+		}{
+			"present":             {value: "some value", want: "some value", noLabel: true},
+			"present, with space": {value: "  some value\t", want: "some value", noLabel: true},
+			"a number":            {value: json.Number("12345678901234567890"), want: "12345678901234567890", noLabel: true},
+			"absent":              {value: absent, want: absent},
+			"null":                {value: nil, want: nil},
+			"blank":               {value: "  ", want: nil},
+			"a list":              {value: []any{"x"}, want: absent, noted: true},
+			"an object":           {value: map[string]any{"value": "x"}, want: absent, noted: true},
+		}
+		for name, s := range situations {
+			t.Run(rule.Target+"/"+name, func(t *testing.T) {
+				r := give(whole(), rule.Field, s.value)
+				if list && s.noLabel {
+					r.Labels[rule.Field] = s.want
+				}
+				d := mapDefault(r)
+				got, there := d.Attributes[rule.Target]
+				want := s.want
+				if want == nil && mandatory {
+					want = absent // never cleared
+				}
+				switch {
+				case want == absent && there:
+					t.Errorf("%s is written: %v", rule.Target, values(d.Attributes)[rule.Target])
+				case want == nil && (!there || got != nil):
+					t.Errorf("%s is not cleared", rule.Target)
+				case want != absent && want != nil && (got == nil || *got != want):
+					t.Errorf("%s = %v, want %v", rule.Target, values(d.Attributes)[rule.Target], want)
+				}
+				notes := strings.Join(d.Notes, "\n")
+				if s.noted != strings.Contains(notes, rule.Target+" is left alone") {
+					t.Errorf("notes %q", notes)
+				}
+				if strings.Contains(notes, "some value") {
+					t.Errorf("notes tell the value: %q", notes)
+				}
+			})
+		}
+	}
+}
+
+func TestMapLists(t *testing.T) {
+	tests := map[string]struct {
+		value, label any
+		want         any
+		note         string
+	}{
+		"id and label":              {"209192163", "Lighthouse Keeper", "Lighthouse Keeper", ""},
+		"id without a label":        {"209192163", absent, absent, "title is left alone: no label for work.title"},
+		"id with a null label":      {"209192163", nil, absent, "title is left alone: no label for work.title"},
+		"id with a blank label":     {"209192163", " ", absent, "title is left alone: no label for work.title"},
+		"id with a list of labels":  {"209192163", []any{"Keeper"}, absent, "title is left alone: no label for work.title"},
+		"null, and a label is left": {nil, "Lighthouse Keeper", nil, ""},
+		"absent, a label is there":  {absent, "Lighthouse Keeper", absent, ""},
+		"a label that is a number":  {"209192163", json.Number("7"), "7", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := give(whole(), "work.title", tt.value)
+			if delete(r.Labels, "work.title"); tt.label != absent {
+				r.Labels["work.title"] = tt.label
+			}
+			d := mapDefault(r)
+			got, there := values(d.Attributes)["title"]
+			if tt.want == absent && there || tt.want != absent && got != tt.want {
+				t.Errorf("title = %v (there: %v), want %v", got, there, tt.want)
+			}
+			if notes := strings.Join(d.Notes, "\n"); !strings.Contains(notes, tt.note) || tt.note == "" && notes != "" {
+				t.Errorf("notes %q, want %q", notes, tt.note)
+			}
+		})
+	}
+}
+
+func TestMapManager(t *testing.T) {
+	keep := mapping.DefaultRules()
+	for i := range keep {
+		keep[i].WhenNull = mapping.KeepOnNull
+	}
+	tests := map[string]struct {
+		value any
+		rules []mapping.Rule
+		want  mapping.Manager
+		note  string
+	}{
+		"an object":                      {value: map[string]any{"id": managerID, "email": "rowan@example.com"}, want: mapping.Manager{EmployeeID: managerID, Known: true}},
+		"an object whose id is a number": {value: map[string]any{"id": json.Number(managerID)}, want: mapping.Manager{EmployeeID: managerID, Known: true}},
+		"a bare id":                      {value: managerID, want: mapping.Manager{EmployeeID: managerID, Known: true}},
+		"null":                           {value: nil, want: mapping.Manager{Known: true}},
+		"null, to be kept":               {value: nil, rules: keep},
+		"blank":                          {value: "", want: mapping.Manager{Known: true}},
+		"absent":                         {value: absent},
+		"an object without an id":        {value: map[string]any{"email": "rowan@example.com"}},
+		"an object with a null id":       {value: map[string]any{"id": nil}},
+		"an object with a blank id":      {value: map[string]any{"id": " "}},
+		"an object with an object as id": {value: map[string]any{"id": map[string]any{}}, note: "holds a list or an object"},
+		"a list":                         {value: []any{managerID}, note: "manager_user_id is left alone"},
+		"an address instead of an id":    {value: "rowan@example.com", note: "work.reportsTo holds no Bob id"},
+		"themselves":                     {value: map[string]any{"id": employeeID}, note: "their own manager"},
+		"themselves, as a bare id":       {value: employeeID, note: "their own manager"},
+		"the mapping does not want it":   {value: managerID, rules: mapping.DefaultRules()[:8]},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if tt.rules == nil {
+				tt.rules = mapping.DefaultRules()
+			}
+			d := mapping.Map(tt.rules, mapping.DefaultListFields(), give(whole(), "work.reportsTo", tt.value))
+			if d.Manager != tt.want {
+				t.Errorf("manager %+v, want %+v", d.Manager, tt.want)
+			}
+			if _, there := d.Attributes["manager_user_id"]; there {
+				t.Error("a Bob id stands where OneLogin wants its own")
+			}
+			notes := strings.Join(d.Notes, "\n")
+			if !strings.Contains(notes, tt.note) || tt.note == "" && notes != "" || strings.Contains(notes, "rowan@") {
+				t.Errorf("notes %q, want %q", notes, tt.note)
+			}
+		})
+	}
+}
+
+func TestMapMissing(t *testing.T) {
+	byLabel := mapping.DefaultRules()
+	byLabel[1].Field = "work.title"
+	withoutLabel := whole()
+	delete(withoutLabel.Labels, "work.title")
+	tests := map[string]struct {
+		rules  []mapping.Rule
+		record employee.Record
+		want   string // part of it; empty: nothing is missing
+	}{
+		"complete":                           {record: whole()},
+		"no address yet":                     {record: give(whole(), "root.email", nil), want: "Bob has no root.email for this person yet, which fills email"},
+		"the address is blank":               {record: give(whole(), "root.email", " "), want: "Bob has no root.email for this person yet"},
+		"the address is not shown":           {record: give(whole(), "root.email", absent), want: "Bob's answer lacks root.email, which fills email; the service user needs permission"},
+		"the address is a list":              {record: give(whole(), "root.email", []any{"x"}), want: "holds a list or an object"},
+		"the username has no label":          {rules: byLabel, record: withoutLabel, want: "Bob gives no label for work.title, which fills username"},
+		"the username is not there":          {rules: byLabel, record: give(whole(), "work.title", nil), want: "Bob has no work.title for this person yet, which fills username"},
+		"the name is no reason not to be":    {record: give(give(whole(), "root.firstName", nil), "root.surname", absent)},
+		"the record is empty but for the id": {record: employee.Record{ID: employeeID}, want: "lacks root.email"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if tt.rules == nil {
+				tt.rules = mapping.DefaultRules()
+			}
+			d := mapping.Map(tt.rules, mapping.DefaultListFields(), tt.record)
+			if !strings.Contains(d.Missing, tt.want) || tt.want == "" && d.Missing != "" {
+				t.Errorf("missing %q, want %q", d.Missing, tt.want)
+			}
+		})
+	}
+}
+
+func TestMapKeepsOnNullWhereTold(t *testing.T) {
+	rules := []mapping.Rule{
+		{Target: "email", Field: "root.email", WhenNull: mapping.ClearOnNull},
+		{Target: "title", Field: "work.title", WhenNull: mapping.KeepOnNull},
+		{Target: "phone", Field: "work.workPhone", WhenNull: mapping.ClearOnNull},
+		{Target: "lastname", Field: "root.surname", WhenNull: mapping.ClearOnNull},
+	}
+	r := employee.Record{ID: employeeID, Fields: map[string]any{"root.email": "a@example.com", "work.title": nil, "work.workPhone": nil, "root.surname": nil}}
+	d := mapping.Map(rules, mapping.DefaultListFields(), r)
+	if diff := cmp.Diff(map[string]any{"email": "a@example.com", "phone": nil}, values(d.Attributes)); diff != "" {
+		t.Errorf("attributes (-want +got):\n%s", diff)
+	}
+}
+
+func TestFieldsAndTargets(t *testing.T) {
+	rules := mapping.DefaultRules()
+	wantFields := []string{
+		"root.email", "root.firstName", "root.surname", "work.workPhone", "work.workMobile", "work.title", "work.department", "work.reportsTo",
+	}
+	if diff := cmp.Diff(wantFields, mapping.BobFields(rules)); diff != "" {
+		t.Errorf("fields (-want +got):\n%s", diff)
+	}
+	wantTargets := []string{
+		"email", "username", "firstname", "lastname", "phone", "custom_attributes.work_cell", "title", "department", "manager_user_id",
+	}
+	if diff := cmp.Diff(wantTargets, mapping.Targets(rules)); diff != "" {
+		t.Errorf("targets (-want +got):\n%s", diff)
+	}
+}
+
+func TestIsInteger(t *testing.T) {
+	for attribute, want := range map[string]bool{
+		"manager_user_id": true, "group_id": true, "status": true, "title": false, "external_id": false, "custom_attributes.group_id": false, "nonsense": false,
+	} {
+		if got := mapping.IsInteger(attribute); got != want {
+			t.Errorf("%s: %v", attribute, got)
+		}
+	}
+}
