@@ -28,7 +28,11 @@ func drawGarbage(t *rapid.T) any {
 	return rapid.SampledFrom([]any{
 		nil, "", "   ", "null", "0", "-", "9999-12-31", "0001-01-01", "31/12/2025", "2025-12-31T00:00:00Z", "2026-02-30",
 		json.Number("0"), json.Number("1"), json.Number("20251231"), true, false,
-		[]any{}, []any{"Inactive"}, []any{"terminated"}, map[string]any{}, map[string]any{"value": "Inactive"},
+		[]any{},
+		[]any{"Inactive"},
+		[]any{"terminated"},
+		map[string]any{},
+		map[string]any{"value": "Inactive"},
 		"<html>", "undefined", "In active", "Not Inactive",
 	}).Draw(t, "garbage")
 }

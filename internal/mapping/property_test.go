@@ -16,7 +16,11 @@ import (
 func drawValue(t *rapid.T, field string) any {
 	return rapid.SampledFrom([]any{
 		absent, nil, "", " ", "one", "two", " two", "Two", "a@example.com", "A@Example.com", "b@example.com",
-		managerID, employeeID, map[string]any{"id": managerID}, map[string]any{}, []any{"one"}, true,
+		managerID, employeeID,
+		map[string]any{"id": managerID},
+		map[string]any{},
+		[]any{"one"},
+		true,
 	}).Draw(t, field)
 }
 
