@@ -184,6 +184,9 @@ type UserRef struct {
 	State  int   `json:"state"`
 }
 
+// Suspended reports whether the user cannot log in because of its status.
+func (r UserRef) Suspended() bool { return r.Status == int(onelogin.StatusSuspended) }
+
 func refTo(u onelogin.User) UserRef {
 	status, _ := u.Status()
 	state, _ := u.State()

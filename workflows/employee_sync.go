@@ -384,8 +384,15 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 		// is read again when settled, and only then decided.
 		return nil
 	}
+	before := s.Wake
 	s.plan(read.Decision)
-	if s.Read.ActedOn == read.Digest && !taken.Now && taken.ManagerID == "" {
+	if !read.Found && s.Wake.At.IsZero() && in.Now.Before(before.Target) && read.Decision.Phase != lifecycle.PhaseLeave {
+		// Somebody who is out of sight for a while still starts, or leaves,
+		// on the date that Bob gave last.
+		s.Wake = before
+		s.Wake.At = earlier(before.Target, in.Now.Add(lifecycle.Recheck))
+	}
+	if s.Read.ActedOn == read.Digest && !taken.Now && !taken.Signs.Activated && taken.ManagerID == "" {
 		return nil
 	}
 	if err := s.act(ctx, taken, read); err != nil {
@@ -396,6 +403,13 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 		s.Revoked = false
 	}
 	return nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // plan sets when to look again. A moment that only lies between now and an
@@ -476,7 +490,7 @@ func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, read activit
 	}
 	s.Last = out.Last
 	if out.Lifted || out.Outcome == employee.Created {
-		s.Last = s.Last.WithSuspension(false)
+		s.Last = s.Last.WithSuspension(out.User.Suspended())
 	}
 	s.acted = s.acted || out.Outcome != employee.Unchanged
 	s.report(Result{

@@ -327,6 +327,55 @@ func TestEmployeeSyncLeadDaysThenActive(t *testing.T) {
 	require.True(t, w.env.Now().Equal(start))
 }
 
+func TestEmployeeSyncOutOfSightForAWhile(t *testing.T) {
+	hide := func(w *world, people ...string) {
+		settings := w.bob.Settings()
+		settings.HiddenPeople = people
+		require.NoError(w.t, w.bob.Set(settings))
+	}
+	t.Run("a start is not forgotten", func(t *testing.T) {
+		w := newWorld(t)
+		w.person(hired("2026-03-02"))
+		w.after(24*time.Hour, func() {
+			hide(w, w.id)
+			w.event(employee.EventUpdated)
+		})
+		w.after(30*time.Hour, func() {
+			hide(w)
+			w.put(w.id, employed())
+		})
+		result, err := w.play(employee.EventCreated)
+		require.NoError(t, err)
+		require.Equal(t, employee.Created, result.Outcome)
+		require.True(t, w.env.Now().Equal(time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)), "%s", w.env.Now())
+	})
+	t.Run("a leave is not forgotten, and not acted on without sight", func(t *testing.T) {
+		w := newWorld(t)
+		w.person(map[string]any{"employee": map[string]any{"lastDayOfWork": "2026-02-13"}})
+		w.linked()
+		w.after(24*time.Hour, func() {
+			hide(w, w.id)
+			w.event(employee.EventUpdated)
+		})
+		_, err := w.play(employee.EventUpdated)
+		require.NoError(t, err)
+		require.Equal(t, 1, w.userStatus(), "a 404 is no proof, even on the day")
+		require.True(t, w.env.Now().Equal(time.Date(2026, 2, 14, 0, 0, 0, 0, time.UTC)), "%s", w.env.Now())
+	})
+}
+
+func TestEmployeeSyncLeadDaysUnderOnActivation(t *testing.T) {
+	w := newWorld(t, func(s *mapping.Settings) {
+		s.Policy.Start.LeadDays = 3
+		s.Policy.Reactivate = lifecycle.ReactivateOnActivation
+	})
+	w.person(hired("2026-03-02"))
+	w.at(time.Date(2026, 3, 1, 23, 0, 0, 0, time.UTC), func() { w.put(w.id, employed()) })
+	_, err := w.play(employee.EventCreated)
+	require.NoError(t, err)
+	require.Equal(t, 1, w.userStatus(), "a suspension of our own making is lifted even if the activation's webhook is lost")
+}
+
 func TestEmployeeSyncOnCreation(t *testing.T) {
 	w := newWorld(t, func(s *mapping.Settings) { s.Policy.Start.When = lifecycle.StartOnCreation })
 	w.person(hired("2026-03-02"))

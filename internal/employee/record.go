@@ -101,7 +101,12 @@ func (r Record) Reference(fieldID string) (string, Presence, error) {
 		if known != Present {
 			return "", Absent, nil
 		}
-		return text(fieldID, id, Present)
+		// An object that names nobody is not the same as no object.
+		name, presence, err := text(fieldID, id, Present)
+		if presence == Null {
+			presence = Absent
+		}
+		return name, presence, err
 	}
 	return text(fieldID, v, p)
 }
