@@ -230,8 +230,14 @@ func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) 
 		u.noteLicence(m.user, &out)
 		return out, nil
 	}
-	outcome := employee.Updated
+	outcome, names := employee.Updated, write.Names()
+	before := u.try.before
 	switch {
+	case m.by == byLink && before != nil && before.Outcome == employee.Created:
+		// OneLogin made something else of what an earlier attempt created, or
+		// Bob has moved on: the person is a new one all the same.
+		outcome = employee.Created
+		names = slices.Compact(slices.Sorted(slices.Values(slices.Concat(before.Changed, names))))
 	case m.by == byRelink:
 		outcome = employee.Relinked
 	case status.Action == lifecycle.Activate:
@@ -239,7 +245,7 @@ func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) 
 	case m.by == byLink && (has(write, mapping.AttrEmail) || has(write, mapping.AttrUsername)):
 		outcome = employee.Renamed
 	}
-	u.try.intend(intent{Outcome: outcome, Changed: write.Names()})
+	u.try.intend(intent{Outcome: outcome, Changed: names})
 
 	user, err := u.OneLogin.UpdateUser(ctx, m.user.ID(), wire(write))
 	var duplicate *onelogin.DuplicateError
@@ -251,9 +257,13 @@ func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) 
 	}
 	u.links.put(u.in.EmployeeID, user.ID())
 	out := u.result(user, outcome, write, status.Rule)
+	out.Changed = names
 	out.Lifted = status.Action == lifecycle.Activate
 	out.Reason = reasonFor(m, outcome)
 	u.noteLicence(user, &out)
+	if outcome == employee.Created {
+		return out, u.announce(ctx, user)
+	}
 	return out, nil
 }
 

@@ -680,6 +680,24 @@ func TestUpsertUserAfterALostAnswer(t *testing.T) {
 	}
 }
 
+func TestUpsertUserAfterALostCreationThatWasNormalised(t *testing.T) {
+	w := newWorld(t)
+	w.oneSettings(func(s *simonelogin.Settings) { s.StripPhoneSpaces = true })
+	in := w.upsertInput()
+	w.oneFault(control.Fault{Method: "POST", Route: "/api/2/users", Drop: control.DropAfter})
+	w.oneFault(control.Fault{Method: "PUT", Route: "/api/2/users/{id}", Drop: control.DropAfter})
+	w.forgetCalls()
+
+	var out activities.UpsertUserResult
+	require.NoError(t, w.retrying(activities.UpsertUserName, in, &out))
+
+	require.Equal(t, employee.Created, out.Outcome, "whatever was written after the creation")
+	require.Equal(t, everything, out.Changed)
+	require.Equal(t, calls{find: 3, create: 1, update: 2}, w.calls(), "what OneLogin made of the phone is known only from an answer")
+	require.Equal(t, []activities.CreatedUser{{EmployeeID: personID, UserID: out.User.ID}}, w.announced)
+	require.Len(t, w.linked(), 1)
+}
+
 func TestUpsertUserDeletedBetweenLookUpAndWrite(t *testing.T) {
 	w := newWorld(t)
 	id := w.user(attrs{"title": "Surfer"})

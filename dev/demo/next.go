@@ -35,24 +35,24 @@ What to try next
 
   In another terminal, from %[3]s:
     . %[4]s
-    bin/starter status %[5]s     # where %[6]s stands
+    bin/starter status %[5]s      # where %[6]s stands
     bin/starter sync %[7]s   # one person, now
 
   Let %[6]s start today:
-    curl -X PUT '%[8]s/_sim/people/%[5]s?event=employee.joined' \
+    curl -s -X PUT '%[8]s/_sim/people/%[5]s?event=employee.joined' \
       -d '{"work":{"startDate":"%[10]s"},
            "internal":{"status":"Active","lifecycleStatus":"employed"}}'
 
   Change a title while OneLogin's next two writes fail:
-    curl '%[9]s/_sim/faults' \
+    curl -s '%[9]s/_sim/faults' \
       -d '{"method":"PUT","route":"/api/2/users/{id}","count":2,"status":502}'
-    curl -X PUT '%[8]s/_sim/people/%[11]s?event=employee.updated' \
+    curl -s -X PUT '%[8]s/_sim/people/%[11]s?event=employee.updated' \
       -d '{"work":{"title":"Head Surfer"}}'
 
   What is in Bob and in OneLogin, and how often OneLogin was called:
-    curl '%[8]s/_sim/people'
-    curl '%[9]s/_sim/users'
-    curl '%[9]s/_sim/calls'
+    curl -s '%[8]s/_sim/people'
+    curl -s '%[9]s/_sim/users'
+    curl -s '%[9]s/_sim/calls'
 
 Everything stays up until Ctrl-C.`,
 		s.webURL, namespace, s.root, file, later.id, later.name(), settled.email(), s.bob, s.oneLogin, today, settled.id), nil

@@ -34,8 +34,9 @@ type process struct {
 
 // processes are the children, in the order of their start.
 type processes struct {
-	dir  string
-	died func(error)
+	dir   string
+	died  func(error)
+	grace time.Duration
 
 	mu       sync.Mutex
 	list     []*process
@@ -52,7 +53,7 @@ func (e *deathError) Error() string { return fmt.Sprintf("%s ended by itself (%s
 
 // newProcesses keeps logs in dir, and calls died when a child ends by itself.
 func newProcesses(dir string, died func(error)) *processes {
-	return &processes{dir: dir, died: died}
+	return &processes{dir: dir, died: died, grace: stopGrace}
 }
 
 // start runs a program with exactly this environment; its output goes to its
@@ -93,7 +94,7 @@ func (ps *processes) stop() error {
 	ps.mu.Unlock()
 	var errs []error
 	for _, p := range slices.Backward(list) {
-		errs = append(errs, p.stop(stopGrace))
+		errs = append(errs, p.stop(ps.grace))
 	}
 	return errors.Join(errs...)
 }
@@ -137,6 +138,9 @@ func (ps *processes) lastWords(w io.Writer, err error) {
 	fmt.Fprintf(w, "All logs are in %s\n", ps.dir)
 }
 
+// longestLine bounds what is shown of a line of a log.
+const longestLine = 400
+
 // tail returns the last n lines of a file, indented.
 func tail(path string, n int) string {
 	content, err := os.ReadFile(path)
@@ -148,7 +152,11 @@ func tail(path string, n int) string {
 		return "  (nothing)"
 	}
 	lines := strings.Split(text, "\n")
-	return "  " + strings.Join(lines[max(0, len(lines)-n):], "\n  ")
+	lines = lines[max(0, len(lines)-n):]
+	for i, line := range lines {
+		lines[i] = "  " + cut(line, longestLine)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // pickPorts returns a port of 127.0.0.1 for each preferred one: itself, or any

@@ -150,7 +150,7 @@ func cut(text string, columns int) string {
 }
 
 // wrap breaks text at spaces into lines of so many characters; a longer word
-// is broken where it must be.
+// is broken after a dot where it has one, else where it must be.
 func wrap(text string, columns int) []string {
 	var lines []string
 	line := ""
@@ -166,7 +166,11 @@ func wrap(text string, columns int) []string {
 				continue
 			}
 			letters := []rune(word)
-			lines, word = append(lines, string(letters[:columns])), string(letters[columns:])
+			at := columns
+			if dot := strings.LastIndex(string(letters[:columns]), "."); dot >= 0 {
+				at = utf8.RuneCountInString(string(letters[:columns])[:dot+1])
+			}
+			lines, word = append(lines, string(letters[:at])), string(letters[at:])
 		}
 	}
 	if line != "" {

@@ -48,13 +48,16 @@ func (d *Dispatcher) Signal(ctx context.Context, employeeID string, e employee.E
 }
 
 // Announce has a user that was just created read back later, together with
-// others of the same time.
+// others of the same time. When it returns nil, the server has it.
 func (d *Dispatcher) Announce(ctx context.Context, c activities.CreatedUser) error {
 	_, err := d.client.SignalWithStartWorkflow(ctx, workflows.ReadBackWorkflowID, workflows.CreatedSignal, c, client.StartWorkflowOptions{
 		ID: workflows.ReadBackWorkflowID, TaskQueue: workflows.TaskQueue,
 		StaticSummary: "Read created OneLogin users back: is there a licence for each?",
 	}, workflows.ReadBackName, workflows.ReadBackInput{})
-	return err
+	if err != nil {
+		return fmt.Errorf("announce user %d to %s: %w", c.UserID, workflows.ReadBackWorkflowID, err)
+	}
+	return nil
 }
 
 // ErrNoAnswer: the request was not answered in time; most often no worker
@@ -79,7 +82,9 @@ func (d *Dispatcher) SyncNow(ctx context.Context, employeeID string) (workflows.
 	if err == nil {
 		err = handle.Get(ctx, &result)
 	}
-	if ctx.Err() != nil {
+	// The call may see the end of the wait a moment before ctx says so.
+	var tooLate *client.WorkflowUpdateServiceTimeoutOrCanceledError
+	if ctx.Err() != nil || errors.As(err, &tooLate) {
 		return workflows.Result{}, ErrNoAnswer
 	}
 	return result, err
@@ -206,7 +211,11 @@ func (d *Dispatcher) missingSearchAttributes(ctx context.Context) (map[string]en
 	}
 	missing := SearchAttributes()
 	for name, kind := range known.GetCustomAttributes() {
-		if missing[name] == kind {
+		switch wanted, ours := missing[name]; {
+		case !ours:
+		case wanted != kind:
+			return nil, fmt.Errorf("search attribute %s has the type %s in namespace %s and must have %s", name, kind, d.namespace, wanted)
+		default:
 			delete(missing, name)
 		}
 	}
