@@ -18,7 +18,8 @@ help: ## List these targets
 
 .PHONY: demo
 demo: ## Show everything on this machine; ONCE=1 ends by itself and tells by its exit code
-	go run ./dev/demo $(if $(ONCE),--once)
+	go build -o bin/demo ./dev/demo
+	exec bin/demo $(if $(ONCE),--once)
 
 .PHONY: test
 test: $(CLI) ## Vet, unit, workflow, replay and end-to-end tests, with the race detector

@@ -70,9 +70,9 @@ func TestDescriptions(t *testing.T) {
 		rows[r.part.name()] = r
 	}
 	require.Equal(t, "left: terminated as of today (employee.left)", describeEvents(rows["Last Day"].part))
-	require.Equal(t, "Waiting, scheduled after 2.3 s: One sentence that says why, and is not short.", describeDecision(rows["Hire Later"]))
+	require.Equal(t, "Waiting, scheduled after 2.3s: One sentence that says why, and is not short.", describeDecision(rows["Hire Later"]))
 	require.Equal(t, "no user", describeUsers(rows["Hire Later"]))
-	require.Equal(t, "60000100 suspended, Bell Tuner, manager Boss One, sessions ended within 0.2 s", describeUsers(rows["Last Day"]))
+	require.Equal(t, "60000100 suspended, Bell Tuner, manager Boss One, sessions ended within 0.2s", describeUsers(rows["Last Day"]))
 
 	nothing := row{}
 	require.Equal(t, "nothing is known", describeDecision(nothing))
@@ -83,9 +83,9 @@ func TestDescriptions(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	rows := sampleRows()
 	require.False(t, allWell(rows))
-	require.Equal(t, "✗ 6 of 7 people ended as the story says, 4.0 s after the build.", verdict(rows, 4*time.Second, false))
+	require.Equal(t, "✗ 6 of 7 people ended as the story says, 4.0s after the build.", verdict(rows, 4*time.Second, false))
 	require.True(t, allWell(rows[:6]))
-	require.Equal(t, "✓ 6 of 6 people ended as the story says, 4.0 s after the build.", verdict(rows[:6], 4*time.Second, false))
+	require.Equal(t, "✓ 6 of 6 people ended as the story says, 4.0s after the build.", verdict(rows[:6], 4*time.Second, false))
 }
 
 func TestWorkflowURLEscapesTheID(t *testing.T) {

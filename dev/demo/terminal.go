@@ -139,7 +139,7 @@ func paint(text, code string, colour bool) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }
 
 // cut shortens a line to so many characters.
 func cut(text string, columns int) string {
