@@ -270,7 +270,7 @@ func (s *employeeSync) wait(ctx workflow.Context) {
 		selector.AddFuture(timer, func(workflow.Future) { fired = true })
 		// Events that come meanwhile only move the moment, which is looked
 		// at when the timer fires: a burst starts no timer of its own.
-		for !fired && ctx.Err() == nil && !s.EmployeeState.Inbox.AtOnce() {
+		for !fired && ctx.Err() == nil && !s.passIsDue(ctx) {
 			selector.Select(ctx)
 			s.describe(ctx)
 		}

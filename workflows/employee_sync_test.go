@@ -294,6 +294,15 @@ func TestEmployeeSyncFutureLeave(t *testing.T) {
 		require.Equal(t, 1, w.userStatus())
 		require.LessOrEqual(t, w.env.Now().Sub(undone), 24*time.Hour)
 	})
+	t.Run("the moment comes while an event settles", func(t *testing.T) {
+		w := newWorld(t)
+		w.person(leaving)
+		w.linked()
+		w.at(end.Add(-5*time.Second), func() { w.event(employee.EventUpdated) })
+		w.at(end.Add(time.Second), func() { require.Equal(t, 2, w.userStatus(), "the event does not put off the end of access") })
+		_, err := w.play(employee.EventUpdated)
+		require.NoError(t, err)
+	})
 	t.Run("an event that moves no date restarts no timer", func(t *testing.T) {
 		w := newWorld(t)
 		w.person(leaving)
