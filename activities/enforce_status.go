@@ -67,6 +67,19 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *tr
 		return EnforceStatusResult{Done: lifecycle.KeepStatus, Rule: "the person has no OneLogin user, and a leaver gets none"}, nil
 	}
 
+	if m.by != byLink {
+		other, taken, err := a.addressIsSomebodyElses(ctx, in.EmployeeID, in.Email)
+		if err != nil {
+			return EnforceStatusResult{}, err
+		}
+		if taken {
+			return EnforceStatusResult{
+				Done: lifecycle.KeepStatus,
+				Rule: fmt.Sprintf("OneLogin user %d has this person's address, but so has employee %s in Bob, who has not left; the user is left to them", m.user.ID(), other),
+			}, nil
+		}
+	}
+
 	status, known := m.user.Status()
 	decision := lifecycle.DecideStatus(settings.Policy, lifecycle.UserState{
 		Status: int(status), StatusKnown: known, Standing: lifecycle.StandingLeft,

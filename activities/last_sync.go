@@ -1,6 +1,10 @@
 package activities
 
-import "bob-onelogin/internal/mapping"
+import (
+	"time"
+
+	"bob-onelogin/internal/mapping"
+)
 
 // LastSync is what one synchronisation of a person leaves for the next. It
 // travels in the result of the workflow, so that it outlives the run without
@@ -13,6 +17,9 @@ type LastSync struct {
 	// SuspendedByUs says whether this program's last word on the status was a
 	// suspension because of Bob; nil where the run had no word on it.
 	SuspendedByUs *bool `json:"suspendedByUs,omitempty"`
+	// ActivatedAt is when Bob last said that the person is active, by an event
+	// and by Bob's clock: a revocation of before is out of date.
+	ActivatedAt time.Time `json:"activatedAt,omitzero"`
 }
 
 // Or fills what l does not know from an earlier synchronisation.
@@ -22,6 +29,9 @@ func (l LastSync) Or(earlier LastSync) LastSync {
 	}
 	if l.SuspendedByUs == nil {
 		l.SuspendedByUs = earlier.SuspendedByUs
+	}
+	if earlier.ActivatedAt.After(l.ActivatedAt) {
+		l.ActivatedAt = earlier.ActivatedAt
 	}
 	return l
 }

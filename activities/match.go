@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/mapping"
 	"bob-onelogin/internal/onelogin"
@@ -123,8 +124,32 @@ func (a *Activities) goneOrInactive(ctx context.Context, employeeID string) (boo
 	case err != nil:
 		return false, err
 	}
+	return a.hasLeft(r), nil
+}
+
+// hasLeft reports whether Bob's record proves that a person's access has ended.
+func (a *Activities) hasLeft(r employee.Record) bool {
 	d := lifecycle.Decide(a.Settings().Policy, lifecycle.Situation{Now: time.Now(), Found: true, Record: r})
-	return d.Phase == lifecycle.PhaseLeave, nil
+	return d.Phase == lifecycle.PhaseLeave
+}
+
+// addressIsSomebodyElses reports whether another person in Bob, who has not
+// left, has the address: a contractor's record ends while the employee's goes
+// on under the same one.
+func (a *Activities) addressIsSomebodyElses(ctx context.Context, employeeID, email string) (string, bool, error) {
+	if email == "" {
+		return "", false, nil
+	}
+	holders, err := a.Bob.SearchByEmail(ctx, email, lifecycle.Fields())
+	if err != nil {
+		return "", false, fmt.Errorf("look for another holder of the leaver's address: %w", err)
+	}
+	for _, r := range holders {
+		if r.ID != employeeID && !a.hasLeft(r) {
+			return r.ID, true, nil
+		}
+	}
+	return "", false, nil
 }
 
 // managerUser returns the OneLogin id of a manager: 0 and no error where the

@@ -23,6 +23,8 @@ type ReadEmployeeInput struct {
 	Now     time.Time       `json:"now"`
 	Signs   lifecycle.Signs `json:"signs,omitzero"`
 	Revoked bool            `json:"revoked,omitempty"`
+	// RevokedAt is the moment of the revocation by Bob's clock, where told.
+	RevokedAt time.Time `json:"revokedAt,omitzero"`
 	// DeletedEmail is the address that a deletion event named.
 	DeletedEmail string `json:"deletedEmail,omitempty"`
 }
@@ -37,6 +39,9 @@ type ReadEmployeeResult struct {
 	Address string `json:"address,omitempty"`
 	// Digest is the same for two reads that call for the same.
 	Digest string `json:"digest"`
+	// RevocationOutdated: the person was activated after the revocation, whose
+	// event is a late repetition.
+	RevocationOutdated bool `json:"revocationOutdated,omitempty"`
 	// SettingsVersion identifies the provisioning settings that decided.
 	SettingsVersion string `json:"settingsVersion"`
 	// SearchAttributes says that workflows may set search attributes.
@@ -74,8 +79,16 @@ func (a *Activities) readEmployee(ctx context.Context, in ReadEmployeeInput) (Re
 		out.Found, out.Record = true, record
 	}
 
+	if in.Revoked && !in.RevokedAt.IsZero() {
+		last, err := a.Recall(ctx, in.EmployeeID)
+		if err != nil {
+			return ReadEmployeeResult{}, fmt.Errorf("recall the last activation: %w", err)
+		}
+		out.RevocationOutdated = last.ActivatedAt.After(in.RevokedAt)
+	}
 	out.Decision = lifecycle.Decide(settings.Policy, lifecycle.Situation{
-		Now: in.Now, Found: out.Found, Record: out.Record, Signs: in.Signs, Revoked: in.Revoked,
+		Now: in.Now, Found: out.Found, Record: out.Record, Signs: in.Signs,
+		Revoked: in.Revoked && !out.RevocationOutdated,
 	})
 	// A leaver's access does not hang on the label of a title.
 	if err := a.addLabels(ctx, &out.Record); err != nil && out.Decision.Phase != lifecycle.PhaseLeave {

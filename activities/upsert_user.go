@@ -249,9 +249,14 @@ func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) 
 
 	user, err := u.OneLogin.UpdateUser(ctx, m.user.ID(), wire(write))
 	var duplicate *onelogin.DuplicateError
+	var owner *onelogin.AccountOwnerError
 	switch {
 	case errors.As(err, &duplicate):
 		return UpsertUserResult{}, u.nameTaken(ctx, m.user.ID())
+	case errors.As(err, &owner):
+		out := u.result(m.user, employee.Skipped, nil, status.Rule)
+		out.Reason = "This person is the account owner in OneLogin, whom nobody may change; their profile is kept by hand"
+		return out, nil
 	case err != nil:
 		return UpsertUserResult{}, u.refused(err)
 	}

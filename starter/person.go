@@ -43,8 +43,8 @@ func (c syncCommand) Run(ctx context.Context, cfg config.Starter) error {
 	var failed *temporal.ApplicationError
 	switch {
 	case errors.Is(err, dispatch.ErrNoAnswer):
-		return fmt.Errorf("no answer within %s: either no worker polls the task queue %s (start one), or Bob or OneLogin keep the workflow waiting (see `starter status %s`); the request stays with the workflow %s",
-			c.Timeout, workflows.TaskQueue, id, workflows.EmployeeWorkflowID(id))
+		return fmt.Errorf("no answer within %s: either no worker polls the task queue %s (start one), or Bob or OneLogin keep the workflow %s waiting (see `starter status %s`); ask again after that",
+			c.Timeout, workflows.TaskQueue, workflows.EmployeeWorkflowID(id), id)
 	case errors.As(err, &failed):
 		return errors.New(failed.Message())
 	case err != nil:

@@ -31,7 +31,7 @@ const (
 )
 
 // private is what must never be in a log or in an answer, in lower case.
-var private = []string{"juniper", "sample", "example.com", "@", "7946", "s3cret"}
+var private = []string{"juniper", "sample", "example.com", "@", "+44 20 7946", "s3cret"}
 
 // received is the moment at which the tests' webhooks come in.
 var received = time.Date(2026, 1, 8, 14, 6, 27, 0, time.FixedZone("somewhere", 3600))

@@ -19,6 +19,9 @@ const (
 	// longHistory is the number of events after which a waiting run hands
 	// over to a fresh one.
 	longHistory = 150
+	// revocationPatience is how long Bob is tried before an immediate
+	// revocation is acted on without Bob's record.
+	revocationPatience = 20 * time.Second
 	// maxAwaiting bounds how many waiting reports a manager remembers; the
 	// rest are linked by the next bulk run.
 	maxAwaiting = 2000
@@ -43,10 +46,10 @@ type employeeSync struct {
 	// settleDelay is this run's, once it is known.
 	settleDelay time.Duration
 
-	// passes counts finished passes, for updates that wait for theirs.
-	passes int
-	// working is set while a pass runs.
-	working bool
+	// asked counts the updates, answered those whose pass has ended, and own
+	// is what the last pass came to by itself.
+	asked, answered int
+	own             Result
 	// acted: this run has changed something in OneLogin; before it waits, it
 	// hands over to a fresh run, so that every history tells one story.
 	acted bool
@@ -144,6 +147,15 @@ func (s *employeeSync) receive(ctx workflow.Context) {
 	}
 }
 
+// takeOne takes a signal that a selector has seen. It must not block: one that
+// cannot be decoded is dropped by the SDK, and there may be no other.
+func (s *employeeSync) takeOne(ctx workflow.Context, c workflow.ReceiveChannel) {
+	var e employee.Event
+	if c.ReceiveAsync(&e) {
+		s.take(ctx, e)
+	}
+}
+
 // take folds one event in.
 func (s *employeeSync) take(ctx workflow.Context, e employee.Event) {
 	switch {
@@ -157,18 +169,18 @@ func (s *employeeSync) take(ctx workflow.Context, e employee.Event) {
 	case e.Type == employee.EventUnlicensed:
 		s.EmployeeState.Inbox.Ask()
 		return
-	case e.Type == employee.EventAccessRevoked:
+	case e.Type == employee.EventAccessRevoked && !earlierThan(e.TriggeredAt, s.Last.ActivatedAt):
 		s.Revoked, s.RevokedAt = true, e.TriggeredAt
-	case e.Type.Activates() && s.Revoked && !earlierThan(e.TriggeredAt, s.RevokedAt):
-		s.Revoked = false
+	case e.Type.Activates() && !earlierThan(e.TriggeredAt, s.RevokedAt):
+		s.Revoked, s.Last.ActivatedAt = false, e.TriggeredAt
 	}
 	s.EmployeeState.Inbox.Add(e, workflow.Now(ctx))
 }
 
-// earlierThan reports whether an event is known to have happened before the
-// revocation, such as an activation whose delivery was delayed.
-func earlierThan(event, revocation time.Time) bool {
-	return !event.IsZero() && !revocation.IsZero() && event.Before(revocation)
+// earlierThan reports whether an event is known to have happened before
+// another: its delivery was delayed, or repeated. Both are Bob's own times.
+func earlierThan(event, other time.Time) bool {
+	return !event.IsZero() && !other.IsZero() && event.Before(other)
 }
 
 func (s *employeeSync) remember(reportID string) {
@@ -195,6 +207,10 @@ func (s *employeeSync) passIsDue(ctx workflow.Context) bool {
 	if inbox := s.EmployeeState.Inbox; !inbox.Empty() && (inbox.AtOnce() || !now.Before(inbox.ReadAt(s.settle(ctx)))) {
 		return true
 	}
+	return s.wakeIsDue(now)
+}
+
+func (s *employeeSync) wakeIsDue(now time.Time) bool {
 	return !s.Wake.At.IsZero() && !now.Before(s.Wake.At)
 }
 
@@ -203,9 +219,10 @@ func (s *employeeSync) somethingToWaitFor() bool {
 }
 
 // awaitedInVain: reports wait for a user that this person does not have, and
-// only a later event can bring.
+// only a later event can bring. That is remembered after a failure too, which
+// the state shows.
 func (s *employeeSync) awaitedInVain() bool {
-	return len(s.AwaitedBy) > 0 && s.Result.OneLoginID == 0 && s.lastErr == nil
+	return len(s.AwaitedBy) > 0 && s.Result.OneLoginID == 0
 }
 
 // handsOver decides whether to wait in a fresh run.
@@ -250,9 +267,7 @@ func (s *employeeSync) wait(ctx workflow.Context) {
 	s.armAlarm(ctx)
 	selector := workflow.NewSelector(ctx)
 	selector.AddReceive(s.inbox, func(c workflow.ReceiveChannel, _ bool) {
-		var e employee.Event
-		c.Receive(ctx, &e)
-		s.take(ctx, e)
+		s.takeOne(ctx, c)
 	})
 	selector.AddReceive(s.poke, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
 	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
@@ -304,37 +319,37 @@ func positive(d time.Duration) time.Duration { return max(d, time.Millisecond) }
 
 // syncNow is the update: it asks for a pass and answers what it came to.
 func (s *employeeSync) syncNow(ctx workflow.Context) (Result, error) {
-	mine := s.passes + 1
-	if s.working {
-		mine++ // the running pass may have read Bob before the request
-	}
+	s.asked++
+	mine := s.asked
 	s.EmployeeState.Inbox.Ask()
 	s.poke.SendAsync(nil)
-	if err := workflow.Await(ctx, func() bool { return s.passes >= mine }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return s.answered >= mine }); err != nil {
 		return Result{}, err
 	}
 	if s.lastErr != nil {
 		return Result{}, failure(s.lastErr)
 	}
-	return s.Result, nil
+	return s.own, nil
 }
 
 // pass is one read of Bob and what it calls for.
 func (s *employeeSync) pass(ctx workflow.Context) {
-	s.working = true
-	now := workflow.Now(ctx)
+	now, asked := workflow.Now(ctx), s.asked
 	taken := s.EmployeeState.Inbox
 	settled := taken.Count == 0 || taken.Settled(now, s.settle(ctx))
-	// A look that a person or a date asked for acts on what it finds.
-	final := settled || taken.Now || (!s.Wake.At.IsZero() && !now.Before(s.Wake.At))
+	// A look that a person or a date asked for acts on what it finds, and so
+	// does one that a stream of events has put off long enough.
+	final := settled || taken.Now || s.wakeIsDue(now) || taken.PutOffLongEnough(now, s.settle(ctx))
 	s.EmployeeState.Inbox = Inbox{}
 	err := s.readAndAct(ctx, taken, final)
-	s.working = false
 
-	if errors.Is(err, errOvertaken) || !settled {
+	overtaken := errors.Is(err, errOvertaken)
+	if overtaken || !settled {
 		s.EmployeeState.Inbox = taken.PutBack(s.EmployeeState.Inbox)
 	}
-	if errors.Is(err, errOvertaken) {
+	if overtaken {
+		// Who asked still waits, for the pass that overtook this one.
+		s.EmployeeState.Inbox.Now = s.EmployeeState.Inbox.Now || taken.Now
 		return
 	}
 	if s.lastErr = err; err != nil {
@@ -342,22 +357,25 @@ func (s *employeeSync) pass(ctx workflow.Context) {
 	} else {
 		s.Failure = ""
 	}
-	s.passes++
+	s.answered = asked
 	s.describe(ctx)
 }
 
-// failed keeps the sentence of a failure. Where a leave or a revocation still
-// has to be seen through, the workflow goes on; else it ends with the error.
+// failed keeps the sentence of a failure, and what has to be seen through all
+// the same: a revocation holds, and a date that lies ahead still comes.
+// Where neither is left, the workflow ends with the error.
 func (s *employeeSync) failed(ctx workflow.Context, err error) {
+	now := workflow.Now(ctx)
 	s.Failure = sentence(err)
 	s.Read.ActedOn = ""
-	if now := workflow.Now(ctx); !s.Wake.At.IsZero() && !now.Before(s.Wake.At) {
-		// The moment has passed and was acted on as far as it went: what is
-		// left is a person's to mend, and looked at again in a day.
-		s.Wake.At = now.Add(lifecycle.Recheck)
-		if !s.Revoked {
-			s.Wake = Wake{}
-		}
+	switch soon := now.Add(lifecycle.Recheck); {
+	case s.Revoked:
+		s.Wake = Wake{At: soon, Zone: s.Wake.Zone, Why: wakeRevocation}
+	case !s.wakeIsDue(now):
+	case now.Before(s.Wake.Target):
+		s.Wake.At = earlier(s.Wake.Target, soon)
+	default:
+		s.Wake = Wake{}
 	}
 	s.log.Error("Synchronisation failed", "error", s.Failure)
 }
@@ -367,17 +385,32 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 	var read activities.ReadEmployeeResult
 	in := activities.ReadEmployeeInput{
 		EmployeeID: s.employeeID, Now: workflow.Now(ctx), Signs: taken.Signs,
-		Revoked: s.Revoked, DeletedEmail: taken.DeletedEmail,
+		Revoked: s.Revoked, RevokedAt: s.RevokedAt, DeletedEmail: taken.DeletedEmail,
 	}
 	priority := priorityLive
 	if taken.Urgent || s.Wake.Why == wakeLeave {
 		priority = priorityLeaver
 	}
 	options := callOptions("", "Read the employee from Bob", priority)
-	if err := s.execute(ctx, options, activities.ReadEmployeeName, in, &read); err != nil {
+	revokedNow := s.Revoked && taken.Urgent
+	if revokedNow {
+		options.ScheduleToCloseTimeout = revocationPatience
+	}
+	err := s.execute(ctx, options, activities.ReadEmployeeName, in, &read)
+	switch {
+	case err != nil && revokedNow && !errors.Is(err, errOvertaken) && ctx.Err() == nil:
+		// A revocation is proof by itself. Without Bob's record the user is
+		// found by its link alone; the settled look reads again.
+		s.Wake = Wake{At: in.Now.Add(lifecycle.Recheck), Zone: s.Wake.Zone, Why: wakeRevocation}
+		return s.leave(ctx, activities.ReadEmployeeResult{Decision: lifecycle.Decision{
+			Phase: lifecycle.PhaseLeave, Standing: lifecycle.StandingLeft,
+			Reason: "Bob revoked this person's access with immediate effect, and could not be read: " + sentence(err),
+		}})
+	case err != nil:
 		return err
 	}
 	s.Tracked = s.Tracked || read.SearchAttributes
+	s.Revoked = s.Revoked && !read.RevocationOutdated
 	s.Read.At, s.Read.Decision, s.Read.Settings = in.Now, read.Decision, read.SettingsVersion
 	if !final && read.Decision.Phase != lifecycle.PhaseLeave {
 		// An urgent event whose read does not agree yet proves nothing: it
@@ -478,13 +511,6 @@ func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, read activit
 	var out activities.UpsertUserResult
 	err = s.execute(ctx, callOptions(OneLoginTaskQueue, "Find the OneLogin user; write what differs", priorityLive),
 		activities.UpsertUserName, in, &out)
-	if isType(err, activities.ErrAccountOwner) {
-		s.report(Result{
-			Outcome: employee.Skipped,
-			Reason:  "This person is the account owner in OneLogin, whom nobody may change; their profile is kept by hand",
-		})
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -522,7 +548,7 @@ func (s *employeeSync) leave(ctx workflow.Context, read activities.ReadEmployeeR
 		in.Username = *desired.Attributes[mapping.AttrUsername]
 	}
 	var out activities.EnforceStatusResult
-	err := s.execute(ctx, callOptions(OneLoginTaskQueue, "Suspend the OneLogin user and end the sessions", priorityLeaver),
+	err := s.executeFirst(ctx, callOptions(OneLoginTaskQueue, "Suspend the OneLogin user and end the sessions", priorityLeaver),
 		activities.EnforceStatusName, in, &out)
 	if err != nil {
 		return err
@@ -535,6 +561,7 @@ func (s *employeeSync) leave(ctx workflow.Context, read activities.ReadEmployeeR
 		s.acted, s.Last = true, s.Last.WithSuspension(true)
 		result.Changed = []string{mapping.AttrStatus}
 	}
+	s.report(result)
 	if out.Profile != nil && desired.Missing == "" {
 		if err := s.updateLeaversProfile(ctx, desired, out, &result); err != nil {
 			return err
@@ -591,6 +618,7 @@ func (s *employeeSync) report(r Result) {
 	if s.Read.Decision.UnknownSite {
 		r.Notes = append(r.Notes, "The person's site is not in the table of zones, so "+s.Read.Decision.Zone+" was taken; add it under zones.sites")
 	}
+	s.own = r
 	if before := s.Result; r.Outcome == employee.Unchanged && changes(before.Outcome) {
 		r.Outcome, r.Changed, r.Reason = before.Outcome, before.Changed, before.Reason
 	}
@@ -606,9 +634,23 @@ func changes(o employee.Outcome) bool {
 	}
 }
 
-// execute runs an activity and keeps an ear on the inbox: an urgent event
-// overtakes an activity that waits for its turn or for its next try.
+// execute runs an activity that an urgent event overtakes: one that has not
+// begun is not begun, and one that waits for its turn or its next try is
+// given up.
 func (s *employeeSync) execute(ctx workflow.Context, options workflow.ActivityOptions, name string, in, out any) error {
+	if s.EmployeeState.Inbox.Urgent {
+		return errOvertaken
+	}
+	return s.call(ctx, options, name, in, out, true)
+}
+
+// executeFirst runs an activity that nothing overtakes.
+func (s *employeeSync) executeFirst(ctx workflow.Context, options workflow.ActivityOptions, name string, in, out any) error {
+	return s.call(ctx, options, name, in, out, false)
+}
+
+// call runs an activity and takes in what comes meanwhile.
+func (s *employeeSync) call(ctx workflow.Context, options workflow.ActivityOptions, name string, in, out any, yields bool) error {
 	cancellable, cancel := workflow.WithCancel(workflow.WithActivityOptions(ctx, options))
 	defer cancel()
 	future := workflow.ExecuteActivity(cancellable, name, in)
@@ -616,10 +658,8 @@ func (s *employeeSync) execute(ctx workflow.Context, options workflow.ActivityOp
 	selector := workflow.NewSelector(ctx)
 	selector.AddFuture(future, func(workflow.Future) {})
 	selector.AddReceive(s.inbox, func(c workflow.ReceiveChannel, _ bool) {
-		var e employee.Event
-		c.Receive(ctx, &e)
-		s.take(ctx, e)
-		if s.EmployeeState.Inbox.Urgent && !overtaken {
+		s.takeOne(ctx, c)
+		if yields && s.EmployeeState.Inbox.Urgent && !overtaken {
 			overtaken = true
 			cancel()
 		}
@@ -642,11 +682,6 @@ func failure(err error) error {
 		return err
 	}
 	return temporal.NewNonRetryableApplicationError(app.Message(), app.Type(), nil)
-}
-
-func isType(err error, kind string) bool {
-	var app *temporal.ApplicationError
-	return errors.As(err, &app) && app.Type() == kind
 }
 
 // sentence is the message of a failure without Temporal's wrapping.

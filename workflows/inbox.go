@@ -89,6 +89,12 @@ func (b Inbox) Settled(now time.Time, settle time.Duration) bool {
 	return !now.Before(b.Last.Add(settle))
 }
 
+// PutOffLongEnough reports whether a stream of events has kept a read from
+// being settled for as long as it may.
+func (b Inbox) PutOffLongEnough(now time.Time, settle time.Duration) bool {
+	return !now.Before(b.First.Add(maxSettleDelays * settle))
+}
+
 // PutBack returns the inbox of a read that was too early to be the last word,
 // together with what came meanwhile: to be read again when settled, counted
 // from the newest event.

@@ -11,6 +11,7 @@ import (
 	_ "time/tzdata"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
@@ -53,6 +54,11 @@ type world struct {
 	story []chapter
 	env   *testsuite.TestWorkflowEnvironment
 	runs  int
+
+	// last is what earlier runs left, and onRead happens when Bob is about to
+	// be read.
+	last   activities.LastSync
+	onRead func()
 
 	mu      sync.Mutex
 	signals []signal
@@ -118,7 +124,7 @@ func newWorld(t *testing.T, change ...func(*mapping.Settings)) *world {
 			w.announced = append(w.announced, c)
 			return nil
 		},
-		Recall:           func(context.Context, string) (activities.LastSync, error) { return activities.LastSync{}, nil },
+		Recall:           func(context.Context, string) (activities.LastSync, error) { return w.last, nil },
 		SearchAttributes: func() bool { return false },
 	}
 	require.NoError(t, w.acts.Prepare(context.Background()))
@@ -327,6 +333,11 @@ func (w *world) run(now time.Time, input workflows.EmployeeSyncInput, events []e
 	w.acts.RegisterGeneral(w.env)
 	w.acts.RegisterOneLogin(w.env)
 
+	w.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
+		if info.ActivityType.Name == activities.ReadEmployeeName && w.onRead != nil {
+			w.onRead()
+		}
+	})
 	w.timers = map[string]time.Duration{}
 	w.env.SetOnTimerScheduledListener(func(id string, d time.Duration) {
 		w.mu.Lock()

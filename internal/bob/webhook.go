@@ -58,8 +58,9 @@ type Event struct {
 	Type employee.EventType
 	// EmployeeID is 1 to 32 digits. It is empty only where Known is false.
 	EmployeeID string
-	// TriggeredAt is in UTC, and zero where it could not be read. Bob writes no
-	// zone; UTC is assumed, so it is good for display and not for order.
+	// TriggeredAt is when it happened, zero where that could not be read. Bob
+	// writes no zone and UTC is assumed, so it may be compared with other
+	// events of Bob's, and with no other clock.
 	TriggeredAt time.Time
 	// CompanyID is the tenant, in digits, where Bob said it.
 	CompanyID string
