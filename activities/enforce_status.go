@@ -68,11 +68,11 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *tr
 	}
 
 	if m.by != byLink {
-		other, taken, err := a.addressIsSomebodyElses(ctx, in.EmployeeID, in.Email)
+		other, err := a.otherHolder(ctx, in.EmployeeID, in.Email, func(r employee.Record) bool { return !a.hasLeft(r) })
 		if err != nil {
 			return EnforceStatusResult{}, err
 		}
-		if taken {
+		if other != "" {
 			return EnforceStatusResult{
 				Done: lifecycle.KeepStatus,
 				Rule: fmt.Sprintf("OneLogin user %d has this person's address, but so has employee %s in Bob, who has not left; the user is left to them", m.user.ID(), other),

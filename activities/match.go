@@ -133,23 +133,23 @@ func (a *Activities) hasLeft(r employee.Record) bool {
 	return d.Phase == lifecycle.PhaseLeave
 }
 
-// addressIsSomebodyElses reports whether another person in Bob, who has not
-// left, has the address: a contractor's record ends while the employee's goes
-// on under the same one.
-func (a *Activities) addressIsSomebodyElses(ctx context.Context, employeeID, email string) (string, bool, error) {
+// otherHolder returns the Bob id of another person who has a leaver's address
+// and counts; empty where there is none. Records end while others go on under
+// the same address: a contractor's, or a duplicate that HR deletes.
+func (a *Activities) otherHolder(ctx context.Context, employeeID, email string, counts func(employee.Record) bool) (string, error) {
 	if email == "" {
-		return "", false, nil
+		return "", nil
 	}
 	holders, err := a.Bob.SearchByEmail(ctx, email, lifecycle.Fields())
 	if err != nil {
-		return "", false, fmt.Errorf("look for another holder of the leaver's address: %w", err)
+		return "", fmt.Errorf("look for another holder of the leaver's address: %w", err)
 	}
 	for _, r := range holders {
-		if r.ID != employeeID && !a.hasLeft(r) {
-			return r.ID, true, nil
+		if r.ID != employeeID && counts(r) {
+			return r.ID, nil
 		}
 	}
-	return "", false, nil
+	return "", nil
 }
 
 // managerUser returns the OneLogin id of a manager: 0 and no error where the

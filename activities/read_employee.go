@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"bob-onelogin/internal/bob"
@@ -129,12 +128,9 @@ func (a *Activities) addressOfDeleted(ctx context.Context, in ReadEmployeeInput)
 	if !in.Signs.Deleted || in.DeletedEmail == "" {
 		return "", nil
 	}
-	holders, err := a.Bob.SearchByEmail(ctx, in.DeletedEmail, []string{mapping.FieldID})
-	if err != nil {
-		return "", fmt.Errorf("look for another holder of the deleted person's address: %w", err)
-	}
-	if slices.ContainsFunc(holders, func(r employee.Record) bool { return r.ID != in.EmployeeID }) {
-		return "", nil
+	other, err := a.otherHolder(ctx, in.EmployeeID, in.DeletedEmail, func(employee.Record) bool { return true })
+	if err != nil || other != "" {
+		return "", err
 	}
 	return in.DeletedEmail, nil
 }

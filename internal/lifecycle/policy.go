@@ -1,9 +1,6 @@
 package lifecycle
 
-import (
-	"sort"
-	"time"
-)
+import "time"
 
 // StatusPolicy says which OneLogin status people get; the values are those of
 // the provisioning file's key "status".
@@ -92,16 +89,6 @@ func (z Zones) lastEndOf(d Date) time.Time {
 		}
 	}
 	return last
-}
-
-// SiteNames lists the sites of the table in alphabetical order.
-func (z Zones) SiteNames() []string {
-	names := make([]string, 0, len(z.Sites))
-	for name := range z.Sites {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
 }
 
 // Policy is the part of the provisioning file that lifecycle decides from.
