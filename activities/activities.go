@@ -47,10 +47,14 @@ type Activities struct {
 	// Recall returns what earlier runs of an employee's workflow left for the
 	// next: as far back as the namespace keeps them.
 	Recall func(ctx context.Context, employeeID string) (LastSync, error)
+	// EndedSince reports whether a run of an employee's workflow has ended
+	// after a moment.
+	EndedSince func(ctx context.Context, employeeID string, t time.Time) (bool, error)
 	// SearchAttributes reports whether the namespace has this program's
 	// search attributes, so that workflows may set them.
 	SearchAttributes func() bool
 
+	batch      readBatch
 	links      linkCache
 	attributes definitionCache
 	labels     labelCache

@@ -17,6 +17,9 @@ type EnforceStatusInput struct {
 	// Email and Username find a user that carries no link.
 	Email    string `json:"email,omitempty"`
 	Username string `json:"username,omitempty"`
+	// Listed is the linked user of a bulk run's listing; it saves a first
+	// attempt the look-up, as a suspension is right however old that is.
+	Listed *Listed `json:"listed,omitempty"`
 	// Desired lets the profile be compared in the same look-up.
 	Desired mapping.Desired `json:"desired,omitzero"`
 }
@@ -52,40 +55,19 @@ func (a *Activities) EnforceStatus(ctx context.Context, in EnforceStatusInput) (
 
 // endAccess suspends a leaver's user.
 func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *try) (EnforceStatusResult, error) {
-	settings := a.Settings()
-	m, err := a.findLeaver(ctx, in, userFields(settings))
-	var foreign *foreignLinkError
-	switch {
-	case errors.As(err, &foreign):
-		return EnforceStatusResult{
-			Done: lifecycle.KeepStatus,
-			Rule: fmt.Sprintf("OneLogin user %d has this person's address but belongs to employee %s, who is not gone from Bob; nothing of this person's is there to suspend", foreign.UserID, foreign.LinkedTo),
-		}, nil
-	case err != nil:
+	f := a.finder()
+	if listed := in.Listed; listed != nil && listed.User != nil && listed.User.ExternalID() == in.EmployeeID && !t.again {
+		f.oneLogin = onlyUser{*listed.User}
+	}
+	m, decision, err := f.leaver(ctx, in)
+	if err != nil {
 		return EnforceStatusResult{}, err
-	case !m.found:
-		return EnforceStatusResult{Done: lifecycle.KeepStatus, Rule: "the person has no OneLogin user, and a leaver gets none"}, nil
 	}
-
-	if m.by != byLink {
-		other, err := a.otherHolder(ctx, in.EmployeeID, in.Email, func(r employee.Record) bool { return !a.hasLeft(r) })
-		if err != nil {
-			return EnforceStatusResult{}, err
-		}
-		if other != "" {
-			return EnforceStatusResult{
-				Done: lifecycle.KeepStatus,
-				Rule: fmt.Sprintf("OneLogin user %d has this person's address, but so has employee %s in Bob, who has not left; the user is left to them", m.user.ID(), other),
-			}, nil
-		}
+	out := EnforceStatusResult{Found: m.found, Done: decision.Action, Rule: decision.Rule}
+	if !m.found {
+		return out, nil
 	}
-
-	status, known := m.user.Status()
-	decision := lifecycle.DecideStatus(settings.Policy, lifecycle.UserState{
-		Status: int(status), StatusKnown: known, Standing: lifecycle.StandingLeft,
-		Protected: settings.Protected.Covers(m.user.ID(), m.user.Email(), in.Email),
-	})
-	out := EnforceStatusResult{Found: true, User: refTo(m.user), Done: decision.Action, Rule: decision.Rule}
+	out.User = refTo(m.user)
 	switch {
 	case decision.Action == lifecycle.Suspend:
 		t.intend(intent{Outcome: employee.Suspended})
@@ -122,6 +104,21 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *tr
 	return out, nil
 }
 
+// onlyUser is a directory of one user, found by its link.
+type onlyUser struct{ user onelogin.User }
+
+func (o onlyUser) FindByExternalID(context.Context, string, []string) ([]onelogin.User, error) {
+	return []onelogin.User{o.user}, nil
+}
+
+func (onlyUser) FindByEmail(context.Context, string, []string) ([]onelogin.User, error) {
+	return nil, nil
+}
+
+func (onlyUser) FindByUsername(context.Context, string, []string) ([]onelogin.User, error) {
+	return nil, nil
+}
+
 func withLink(desired mapping.Attributes, employeeID string) mapping.Attributes {
 	linked := mapping.Attributes{}
 	for name, value := range desired {
@@ -131,12 +128,40 @@ func withLink(desired mapping.Attributes, employeeID string) mapping.Attributes 
 	return linked
 }
 
-func (a *Activities) findLeaver(ctx context.Context, in EnforceStatusInput, fields []string) (match, error) {
-	m, err := a.findLinked(ctx, in.EmployeeID, fields)
-	if err != nil || m.found {
-		return m, err
+// leaver finds the user of somebody whose access has ended and decides about
+// its status. What is not theirs to take away is not found.
+func (f finder) leaver(ctx context.Context, in EnforceStatusInput) (match, lifecycle.StatusDecision, error) {
+	keep := func(format string, args ...any) (match, lifecycle.StatusDecision, error) {
+		return match{}, lifecycle.StatusDecision{Action: lifecycle.KeepStatus, Rule: fmt.Sprintf(format, args...)}, nil
 	}
-	return a.findByAddress(ctx, in.EmployeeID, in.Email, in.Username, fields)
+	fields := userFields(f.settings)
+	m, err := f.findLinked(ctx, in.EmployeeID, fields)
+	if err == nil && !m.found {
+		m, err = f.findByAddress(ctx, in.EmployeeID, in.Email, in.Username, fields)
+	}
+	var foreign *foreignLinkError
+	switch {
+	case errors.As(err, &foreign):
+		return keep("OneLogin user %d has this person's address but belongs to employee %s, who is not gone from Bob; nothing of this person's is there to suspend", foreign.UserID, foreign.LinkedTo)
+	case err != nil:
+		return match{}, lifecycle.StatusDecision{}, err
+	case !m.found:
+		return keep("the person has no OneLogin user, and a leaver gets none")
+	}
+	if m.by != byLink {
+		other, err := f.bob.holderAtWork(ctx, in.EmployeeID, in.Email)
+		if err != nil {
+			return match{}, lifecycle.StatusDecision{}, err
+		}
+		if other != "" {
+			return keep("OneLogin user %d has this person's address, but so has employee %s in Bob, who has not left; the user is left to them", m.user.ID(), other)
+		}
+	}
+	status, known := m.user.Status()
+	return m, lifecycle.DecideStatus(f.settings.Policy, lifecycle.UserState{
+		Status: int(status), StatusKnown: known, Standing: lifecycle.StandingLeft,
+		Protected: f.settings.Protected.Covers(m.user.ID(), m.user.Email(), in.Email),
+	}), nil
 }
 
 // endSessions logs a suspended user out everywhere. The suspension is in place

@@ -26,6 +26,9 @@ const (
 	ErrUnavailable = "Unavailable"
 	// ErrStale: something remembered is out of date; tried again afresh.
 	ErrStale = "Stale"
+	// ErrOutdated: what a bulk run read is overtaken; the workflow reads for
+	// itself.
+	ErrOutdated = "Outdated"
 	// ErrConflict: two records claim the same thing; a person has to decide.
 	ErrConflict = "Conflict"
 	// ErrRefused: the API will never accept this.
@@ -93,6 +96,8 @@ func classify(err error, attempt int32) treatment {
 	switch {
 	case errors.As(err, &conflict), errors.As(err, &foreign):
 		return treatment{kind: ErrConflict, permanent: true}
+	case errors.Is(err, errOutdated):
+		return treatment{kind: ErrOutdated, permanent: true, category: temporal.ApplicationErrorCategoryBenign}
 	case errors.As(err, &stale), errors.As(err, &oneNotFound):
 		return treatment{kind: ErrStale}
 	case errors.As(err, &bobLimit):

@@ -27,6 +27,43 @@ const (
 	byRelink matchedBy = "relink"
 )
 
+// directory is OneLogin as a look-up sees it: the API itself, or a listing of
+// everybody that is held in memory.
+type directory interface {
+	FindByExternalID(ctx context.Context, id string, fields []string) ([]onelogin.User, error)
+	FindByEmail(ctx context.Context, value string, fields []string) ([]onelogin.User, error)
+	FindByUsername(ctx context.Context, value string, fields []string) ([]onelogin.User, error)
+}
+
+// roster is Bob as it is asked about other people than the one concerned: the
+// API itself, or what one search has told of everybody.
+type roster interface {
+	// goneOrInactive reports whether an employee has left Bob for good or is
+	// inactive there. A future hire is neither.
+	goneOrInactive(ctx context.Context, employeeID string) (bool, error)
+	// holderAtWork returns the Bob id of another person who has the address and
+	// has not left; empty where there is none.
+	holderAtWork(ctx context.Context, employeeID, email string) (string, error)
+}
+
+// finder finds the OneLogin users of people. The rules are the same for one
+// person, who is looked up through the APIs, and for a bulk run, which holds
+// both sides in memory.
+type finder struct {
+	oneLogin directory
+	bob      roster
+	settings mapping.Settings
+	links    *linkCache
+}
+
+func (a *Activities) finder() finder {
+	return a.finderUnder(a.Settings())
+}
+
+func (a *Activities) finderUnder(settings mapping.Settings) finder {
+	return finder{oneLogin: a.OneLogin, bob: liveRoster{api: a.Bob, policy: settings.Policy}, settings: settings, links: &a.links}
+}
+
 // match is a person's user in OneLogin.
 type match struct {
 	user  onelogin.User
@@ -35,17 +72,17 @@ type match struct {
 }
 
 // findLinked looks a person's user up by its link, the Bob id in external_id.
-func (a *Activities) findLinked(ctx context.Context, employeeID string, fields []string) (match, error) {
-	users, err := a.OneLogin.FindByExternalID(ctx, employeeID, fields)
+func (f finder) findLinked(ctx context.Context, employeeID string, fields []string) (match, error) {
+	users, err := f.oneLogin.FindByExternalID(ctx, employeeID, fields)
 	if err != nil {
 		return match{}, err
 	}
 	switch len(users) {
 	case 0:
-		a.links.drop(employeeID)
+		f.links.drop(employeeID)
 		return match{}, nil
 	case 1:
-		a.links.put(employeeID, users[0].ID())
+		f.links.put(employeeID, users[0].ID())
 		return match{user: users[0], by: byLink, found: true}, nil
 	default:
 		return match{}, conflictf("OneLogin users %s both carry Bob id %s in external_id: clear external_id on the wrong one, then run `starter sync %s`",
@@ -56,10 +93,10 @@ func (a *Activities) findLinked(ctx context.Context, employeeID string, fields [
 // findByAddress looks for a person's user that carries no link yet: by e-mail,
 // then by username. Users under either that are linked to somebody else are
 // taken over only if that somebody is gone from Bob or inactive there.
-func (a *Activities) findByAddress(ctx context.Context, employeeID, email, username string, fields []string) (match, error) {
+func (f finder) findByAddress(ctx context.Context, employeeID, email, username string, fields []string) (match, error) {
 	var candidates []onelogin.User
 	if email != "" {
-		users, err := a.OneLogin.FindByEmail(ctx, email, fields)
+		users, err := f.oneLogin.FindByEmail(ctx, email, fields)
 		if err != nil {
 			return match{}, err
 		}
@@ -69,7 +106,7 @@ func (a *Activities) findByAddress(ctx context.Context, employeeID, email, usern
 	// holder of both; only then is there nothing left to find by username.
 	holdsBoth := len(candidates) == 1 && strings.EqualFold(candidates[0].Username(), username)
 	if username != "" && !holdsBoth {
-		users, err := a.OneLogin.FindByUsername(ctx, username, fields)
+		users, err := f.oneLogin.FindByUsername(ctx, username, fields)
 		if err != nil {
 			return match{}, err
 		}
@@ -83,7 +120,7 @@ func (a *Activities) findByAddress(ctx context.Context, employeeID, email, usern
 	case 0:
 		return match{}, nil
 	case 1:
-		return a.claim(ctx, employeeID, candidates[0])
+		return f.claim(ctx, employeeID, candidates[0])
 	default:
 		return match{}, conflictf("OneLogin users %s both match employee %s by e-mail or username: change the address or username of the wrong one, then run `starter sync %s`",
 			userIDs(candidates), employeeID, employeeID)
@@ -91,7 +128,7 @@ func (a *Activities) findByAddress(ctx context.Context, employeeID, email, usern
 }
 
 // claim decides whether a user found by address is the person's.
-func (a *Activities) claim(ctx context.Context, employeeID string, u onelogin.User) (match, error) {
+func (f finder) claim(ctx context.Context, employeeID string, u onelogin.User) (match, error) {
 	switch link := u.ExternalID(); link {
 	case "":
 		return match{user: u, by: byAddress, found: true}, nil
@@ -102,7 +139,7 @@ func (a *Activities) claim(ctx context.Context, employeeID string, u onelogin.Us
 			return match{}, conflictf("OneLogin user %d has the address of employee %s, but its external_id is not a Bob id: clear external_id there if the user is this person's, then run `starter sync %s`",
 				u.ID(), employeeID, employeeID)
 		}
-		gone, err := a.goneOrInactive(ctx, link)
+		gone, err := f.bob.goneOrInactive(ctx, link)
 		if err != nil {
 			return match{}, fmt.Errorf("look at the employee whom the user is linked to: %w", err)
 		}
@@ -113,10 +150,14 @@ func (a *Activities) claim(ctx context.Context, employeeID string, u onelogin.Us
 	}
 }
 
-// goneOrInactive reports whether an employee has left Bob for good or is
-// inactive there. A future hire is neither.
-func (a *Activities) goneOrInactive(ctx context.Context, employeeID string) (bool, error) {
-	r, err := a.Bob.Person(ctx, employeeID, lifecycle.Fields())
+// liveRoster asks Bob.
+type liveRoster struct {
+	api    *bob.Client
+	policy lifecycle.Policy
+}
+
+func (l liveRoster) goneOrInactive(ctx context.Context, employeeID string) (bool, error) {
+	r, err := l.api.Person(ctx, employeeID, lifecycle.Fields())
 	var notFound *bob.NotFoundError
 	switch {
 	case errors.As(err, &notFound):
@@ -124,23 +165,27 @@ func (a *Activities) goneOrInactive(ctx context.Context, employeeID string) (boo
 	case err != nil:
 		return false, err
 	}
-	return a.hasLeft(r), nil
+	return hasLeft(l.policy, r), nil
+}
+
+func (l liveRoster) holderAtWork(ctx context.Context, employeeID, email string) (string, error) {
+	return l.otherHolder(ctx, employeeID, email, func(r employee.Record) bool { return !hasLeft(l.policy, r) })
 }
 
 // hasLeft reports whether Bob's record proves that a person's access has ended.
-func (a *Activities) hasLeft(r employee.Record) bool {
-	d := lifecycle.Decide(a.Settings().Policy, lifecycle.Situation{Now: time.Now(), Found: true, Record: r})
+func hasLeft(p lifecycle.Policy, r employee.Record) bool {
+	d := lifecycle.Decide(p, lifecycle.Situation{Now: time.Now(), Found: true, Record: r})
 	return d.Phase == lifecycle.PhaseLeave
 }
 
 // otherHolder returns the Bob id of another person who has a leaver's address
 // and counts; empty where there is none. Records end while others go on under
 // the same address: a contractor's, or a duplicate that HR deletes.
-func (a *Activities) otherHolder(ctx context.Context, employeeID, email string, counts func(employee.Record) bool) (string, error) {
+func (l liveRoster) otherHolder(ctx context.Context, employeeID, email string, counts func(employee.Record) bool) (string, error) {
 	if email == "" {
 		return "", nil
 	}
-	holders, err := a.Bob.SearchByEmail(ctx, email, lifecycle.Fields())
+	holders, err := l.api.SearchByEmail(ctx, email, lifecycle.Fields())
 	if err != nil {
 		return "", fmt.Errorf("look for another holder of the leaver's address: %w", err)
 	}
@@ -154,11 +199,11 @@ func (a *Activities) otherHolder(ctx context.Context, employeeID, email string, 
 
 // managerUser returns the OneLogin id of a manager: 0 and no error where the
 // manager has no user there yet. cached tells that no call was made.
-func (a *Activities) managerUser(ctx context.Context, employeeID string) (id int64, cached bool, err error) {
-	if id, ok := a.links.get(employeeID); ok {
+func (f finder) managerUser(ctx context.Context, employeeID string) (id int64, cached bool, err error) {
+	if id, ok := f.links.get(employeeID); ok {
 		return id, true, nil
 	}
-	m, err := a.findLinked(ctx, employeeID, nil)
+	m, err := f.findLinked(ctx, employeeID, nil)
 	if err != nil || !m.found {
 		return 0, false, err
 	}

@@ -26,6 +26,9 @@ type ReadEmployeeInput struct {
 	RevokedAt time.Time `json:"revokedAt,omitzero"`
 	// DeletedEmail is the address that a deletion event named.
 	DeletedEmail string `json:"deletedEmail,omitempty"`
+	// Together: the read may wait a moment to be made together with others, in
+	// one call to Bob.
+	Together bool `json:"together,omitempty"`
 }
 
 // ReadEmployeeResult is what Bob said and what it calls for.
@@ -64,7 +67,7 @@ func (a *Activities) readEmployee(ctx context.Context, in ReadEmployeeInput) (Re
 	settings := a.Settings()
 	out := ReadEmployeeResult{SettingsVersion: settings.Version, SearchAttributes: a.SearchAttributes()}
 
-	record, err := a.Bob.Person(ctx, in.EmployeeID, settings.BobFields())
+	record, err := a.person(ctx, in, settings)
 	var notFound *bob.NotFoundError
 	switch {
 	case errors.As(err, &notFound):
@@ -77,11 +80,23 @@ func (a *Activities) readEmployee(ctx context.Context, in ReadEmployeeInput) (Re
 	default:
 		out.Found, out.Record = true, record
 	}
+	return out, a.judge(ctx, in, settings, &out)
+}
 
+// person reads one person, on behalf of a bulk run together with others.
+func (a *Activities) person(ctx context.Context, in ReadEmployeeInput, settings mapping.Settings) (employee.Record, error) {
+	if in.Together {
+		return a.batch.person(ctx, a.Bob, in.EmployeeID, settings.BobFields())
+	}
+	return a.Bob.Person(ctx, in.EmployeeID, settings.BobFields())
+}
+
+// judge decides what a read calls for.
+func (a *Activities) judge(ctx context.Context, in ReadEmployeeInput, settings mapping.Settings, out *ReadEmployeeResult) error {
 	if in.Revoked && !in.RevokedAt.IsZero() {
 		last, err := a.Recall(ctx, in.EmployeeID)
 		if err != nil {
-			return ReadEmployeeResult{}, fmt.Errorf("recall the last activation: %w", err)
+			return fmt.Errorf("recall the last activation: %w", err)
 		}
 		out.RevocationOutdated = last.ActivatedAt.After(in.RevokedAt)
 	}
@@ -91,16 +106,17 @@ func (a *Activities) readEmployee(ctx context.Context, in ReadEmployeeInput) (Re
 	})
 	// A leaver's access does not hang on the label of a title.
 	if err := a.addLabels(ctx, &out.Record); err != nil && out.Decision.Phase != lifecycle.PhaseLeave {
-		return ReadEmployeeResult{}, err
+		return err
 	}
-	if rule, admitted := admits(settings.Scope, in.EmployeeID, out); !admitted {
+	if rule, admitted := admits(settings.Scope, in.EmployeeID, *out); !admitted {
 		out.Decision = lifecycle.Decision{
 			Phase: lifecycle.PhaseNone, Standing: lifecycle.StandingUnknown,
 			Reason: "Out of scope: " + rule,
 		}
 	}
-	out.Digest, err = digestOf(out)
-	return out, err
+	var err error
+	out.Digest, err = digestOf(*out)
+	return err
 }
 
 // admits asks the scope about a person. Of somebody whom Bob knows no more
@@ -128,7 +144,7 @@ func (a *Activities) addressOfDeleted(ctx context.Context, in ReadEmployeeInput)
 	if !in.Signs.Deleted || in.DeletedEmail == "" {
 		return "", nil
 	}
-	other, err := a.otherHolder(ctx, in.EmployeeID, in.DeletedEmail, func(employee.Record) bool { return true })
+	other, err := liveRoster{api: a.Bob}.otherHolder(ctx, in.EmployeeID, in.DeletedEmail, func(employee.Record) bool { return true })
 	if err != nil || other != "" {
 		return "", err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
@@ -24,8 +25,11 @@ type UpsertUserInput struct {
 	// Known is the user where an earlier step has read it already; it saves
 	// the look-up and rules out a creation.
 	Known *onelogin.User `json:"known,omitempty"`
+	// Listed is what a bulk run's listing of OneLogin said of the user; nil
+	// where the user is to be looked up.
+	Listed *Listed `json:"listed,omitempty"`
 	// ManagerUserID is the manager's OneLogin id where the manager's own
-	// workflow has told it.
+	// workflow has told it, or a listing.
 	ManagerUserID int64 `json:"managerUserId,omitempty"`
 	// AskManager: a manager without a user is asked to report when there is
 	// one.
@@ -34,6 +38,16 @@ type UpsertUserInput struct {
 	AwaitedBy []string `json:"awaitedBy,omitempty"`
 	// Last is what this workflow run already knows of earlier writes.
 	Last LastSync `json:"last,omitzero"`
+}
+
+// Listed is a person's place in a listing of all OneLogin users. It saves the
+// look-up of a first attempt, as long as no other run of the person's workflow
+// has ended since.
+type Listed struct {
+	// At is when the listing began.
+	At time.Time `json:"at"`
+	// User is nil where nobody in the listing is the person's user.
+	User *onelogin.User `json:"user,omitempty"`
 }
 
 // UpsertUserResult is what was found and done.
@@ -65,7 +79,7 @@ type UpsertUserResult struct {
 func (a *Activities) UpsertUser(ctx context.Context, in UpsertUserInput) (UpsertUserResult, error) {
 	var out UpsertUserResult
 	err := attempt(ctx, "upsert the OneLogin user", func(ctx context.Context, t *try) error {
-		u := upsert{Activities: a, in: in, settings: a.Settings(), try: t}
+		u := upsert{Activities: a, finder: a.finder(), in: in, try: t, last: in.Last}
 		var err error
 		if out, err = u.run(ctx); err != nil {
 			return err
@@ -78,9 +92,9 @@ func (a *Activities) UpsertUser(ctx context.Context, in UpsertUserInput) (Upsert
 // upsert is one attempt.
 type upsert struct {
 	*Activities
-	in       UpsertUserInput
-	settings mapping.Settings
-	try      *try
+	finder
+	in  UpsertUserInput
+	try *try
 
 	last           LastSync
 	desired        mapping.Attributes
@@ -90,19 +104,9 @@ type upsert struct {
 }
 
 func (u *upsert) run(ctx context.Context) (UpsertUserResult, error) {
-	u.notes = slices.Clone(u.in.Desired.Notes)
-	u.last = u.in.Last
-	m := match{found: u.in.Known != nil}
-	if m.found {
-		m.user, m.by = *u.in.Known, byLink
-		if m.user.ExternalID() == "" {
-			m.by = byAddress
-		}
-	} else {
-		var err error
-		if m, err = u.findLinked(ctx, u.in.EmployeeID, userFields(u.settings)); err != nil {
-			return UpsertUserResult{}, err
-		}
+	m, err := u.look(ctx)
+	if err != nil {
+		return UpsertUserResult{}, err
 	}
 	if err := u.prepare(ctx); err != nil {
 		return UpsertUserResult{}, err
@@ -127,6 +131,45 @@ func (u *upsert) run(ctx context.Context) (UpsertUserResult, error) {
 			u.in.EmployeeID, u.in.EmployeeID)
 	}
 	return u.update(ctx, m)
+}
+
+// look finds the person's linked user: as an earlier step read it, as a bulk
+// run's listing has it, or by asking OneLogin.
+func (u *upsert) look(ctx context.Context) (match, error) {
+	if u.in.Known != nil {
+		return matchOf(u.in.Known), nil
+	}
+	if u.in.Listed != nil && !u.try.again {
+		overtaken, err := u.EndedSince(ctx, u.in.EmployeeID, u.in.Listed.At.Add(-clockSkew))
+		switch {
+		case err != nil:
+			return match{}, fmt.Errorf("look for other runs since the listing: %w", err)
+		case overtaken:
+			return match{}, errOutdated
+		}
+		return matchOf(u.in.Listed.User), nil
+	}
+	return u.findLinked(ctx, u.in.EmployeeID, userFields(u.settings))
+}
+
+// clockSkew is how far the clocks of a worker and of the Temporal server are
+// thought to lie apart.
+const clockSkew = time.Minute
+
+// errOutdated: another run of the person's workflow has ended since a bulk
+// run read both sides, so that what it read is not to be acted on.
+var errOutdated = errors.New("another synchronisation of this person has ended since both sides were read")
+
+// matchOf takes a user that is known to be the person's, if any.
+func matchOf(user *onelogin.User) match {
+	switch {
+	case user == nil:
+		return match{}
+	case user.ExternalID() == "":
+		return match{user: *user, by: byAddress, found: true}
+	default:
+		return match{user: *user, by: byLink, found: true}
+	}
 }
 
 // prepare completes what the mapping wants by what only OneLogin knows: which
@@ -160,7 +203,7 @@ func (u *upsert) prepareManager(ctx context.Context) error {
 		return nil
 	case u.in.ManagerUserID != 0 && !u.try.again:
 		// A later attempt may be there because this id was refused.
-		u.links.put(manager.EmployeeID, u.in.ManagerUserID)
+		u.finder.links.put(manager.EmployeeID, u.in.ManagerUserID)
 	}
 	id, cached, err := u.managerUser(ctx, manager.EmployeeID)
 	var conflict *conflictError
@@ -192,7 +235,7 @@ func (u *upsert) create(ctx context.Context) (UpsertUserResult, error) {
 	if err != nil {
 		return UpsertUserResult{}, u.refused(err)
 	}
-	u.links.put(u.in.EmployeeID, user.ID())
+	u.finder.links.put(u.in.EmployeeID, user.ID())
 	out := u.result(user, employee.Created, attributes, rule)
 	out.Reason = "New OneLogin user " + strconv.FormatInt(user.ID(), 10)
 	u.noteLicence(user, &out)
@@ -201,21 +244,17 @@ func (u *upsert) create(ctx context.Context) (UpsertUserResult, error) {
 
 // update writes what differs.
 func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) {
-	changed := mapping.Diff(u.desired, m.user)
-	if err := u.recall(ctx, m.user, changed); err != nil {
+	c, err := u.compare(ctx, m)
+	if err != nil {
 		return UpsertUserResult{}, err
 	}
-	write, normalised, overwritten := mapping.Contested(changed, m.user, u.last.Memory, u.in.EmployeeID)
-	if len(normalised) > 0 {
-		u.note("OneLogin keeps its own form of %v; it is not written again", normalised)
+	if len(c.normalised) > 0 {
+		u.note("OneLogin keeps its own form of %v; it is not written again", c.normalised)
 	}
-	if len(overwritten) > 0 {
-		u.note("%v was overwritten by a OneLogin mapping after each write and is not written again: change that mapping in OneLogin, or take the attribute out of the provisioning file", overwritten)
+	if len(c.overwritten) > 0 {
+		u.note("%v was overwritten by a OneLogin mapping after each write and is not written again: change that mapping in OneLogin, or take the attribute out of the provisioning file", c.overwritten)
 	}
-	status := u.decideStatus(m.user)
-	if status.Action == lifecycle.Activate {
-		write.Set(mapping.AttrStatus, strconv.Itoa(int(onelogin.StatusActive)))
-	}
+	write, status := c.write, c.status
 	if len(write) == 0 {
 		out := u.result(m.user, employee.Unchanged, nil, status.Rule)
 		out.Reason = "OneLogin already says what Bob says"
@@ -230,20 +269,12 @@ func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) 
 		u.noteLicence(m.user, &out)
 		return out, nil
 	}
-	outcome, names := employee.Updated, write.Names()
-	before := u.try.before
-	switch {
-	case m.by == byLink && before != nil && before.Outcome == employee.Created:
+	outcome, names := c.outcome, write.Names()
+	if before := u.try.before; m.by == byLink && before != nil && before.Outcome == employee.Created {
 		// OneLogin made something else of what an earlier attempt created, or
 		// Bob has moved on: the person is a new one all the same.
 		outcome = employee.Created
 		names = slices.Compact(slices.Sorted(slices.Values(slices.Concat(before.Changed, names))))
-	case m.by == byRelink:
-		outcome = employee.Relinked
-	case status.Action == lifecycle.Activate:
-		outcome = employee.Reactivated
-	case m.by == byLink && (has(write, mapping.AttrEmail) || has(write, mapping.AttrUsername)):
-		outcome = employee.Renamed
 	}
 	u.try.intend(intent{Outcome: outcome, Changed: names})
 
@@ -260,7 +291,7 @@ func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) 
 	case err != nil:
 		return UpsertUserResult{}, u.refused(err)
 	}
-	u.links.put(u.in.EmployeeID, user.ID())
+	u.finder.links.put(u.in.EmployeeID, user.ID())
 	out := u.result(user, outcome, write, status.Rule)
 	out.Changed = names
 	out.Lifted = status.Action == lifecycle.Activate
@@ -270,6 +301,43 @@ func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) 
 		return out, u.announce(ctx, user)
 	}
 	return out, nil
+}
+
+// comparison is what a user and what Bob says of them come to.
+type comparison struct {
+	// write holds the attributes that differ and are to be written, the status
+	// included where a suspension is lifted.
+	write                   mapping.Attributes
+	normalised, overwritten []string
+	status                  lifecycle.StatusDecision
+	outcome                 employee.Outcome
+}
+
+// compare holds a user that exists against what the mapping wants.
+func (u *upsert) compare(ctx context.Context, m match) (comparison, error) {
+	var c comparison
+	changed := mapping.Diff(u.desired, m.user)
+	if err := u.recall(ctx, m.user, changed); err != nil {
+		return c, err
+	}
+	c.write, c.normalised, c.overwritten = mapping.Contested(changed, m.user, u.last.Memory, u.in.EmployeeID)
+	c.status = u.decideStatus(m.user)
+	if c.status.Action == lifecycle.Activate {
+		c.write.Set(mapping.AttrStatus, strconv.Itoa(int(onelogin.StatusActive)))
+	}
+	switch {
+	case len(c.write) == 0:
+		c.outcome = employee.Unchanged
+	case m.by == byRelink:
+		c.outcome = employee.Relinked
+	case c.status.Action == lifecycle.Activate:
+		c.outcome = employee.Reactivated
+	case m.by == byLink && (has(c.write, mapping.AttrEmail) || has(c.write, mapping.AttrUsername)):
+		c.outcome = employee.Renamed
+	default:
+		c.outcome = employee.Updated
+	}
+	return c, nil
 }
 
 // recall asks Temporal what earlier runs of this person's workflow left, where
@@ -383,7 +451,7 @@ func (u *upsert) refused(err error) error {
 	}
 	u.attributes.forget()
 	if u.cachedManager {
-		u.links.drop(u.in.Desired.Manager.EmployeeID)
+		u.finder.links.drop(u.in.Desired.Manager.EmployeeID)
 		return &staleError{err}
 	}
 	return err

@@ -2,11 +2,11 @@ package bob
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 	"unicode"
 
@@ -168,6 +168,24 @@ func (c *Client) SearchAll(ctx context.Context, fields []string) ([]employee.Rec
 	return c.searchPeople(ctx, req, fields, anybody)
 }
 
+// EachPerson is SearchAll without holding everybody in memory: each is called
+// with one person after the other while the answer comes in. What each was
+// told counts only if EachPerson returns nil: an answer that is cut off is
+// noticed at its end. An error of each ends the search and is returned.
+func (c *Client) EachPerson(ctx context.Context, fields []string, each func(employee.Record) error) error {
+	req := c.searchRequest(nil)
+	req.timeout = c.cfg.SearchTimeout
+	var failed error
+	err := c.searchEach(ctx, req, fields, func(r employee.Record) error {
+		failed = each(r)
+		return failed
+	})
+	if failed != nil {
+		return failed
+	}
+	return err
+}
+
 func anybody(employee.Record) error { return nil }
 
 // searchRequest leaves the fields to be filled in by searchPeople.
@@ -190,42 +208,53 @@ func (c *Client) searchRequest(f *filter) request {
 func (c *Client) searchPeople(
 	ctx context.Context, req request, fields []string, accept func(employee.Record) error,
 ) ([]employee.Record, error) {
-	sel, err := newSelection(opSearch, fields)
-	if err != nil {
-		return nil, err
-	}
-	query := req.body.(searchQuery)
-	query.Fields = sel.ids
-	req.body = query
-
 	var people []employee.Record
-	err = c.call(ctx, req, func(body io.Reader) error {
-		place := map[string]int{}
-		return decodeEmployees(body, func(person map[string]any) error {
-			r, err := sel.record(person)
-			if err != nil {
-				return err
-			}
-			if err := accept(r); err != nil {
-				return err
-			}
-			if i, repeated := place[r.ID]; repeated {
-				// Two rows that agree are one person. Where they do not,
-				// nobody can say which is true, and to choose is to guess.
-				if !reflect.DeepEqual(people[i], r) {
-					return shapeError("one person twice, with different values")
-				}
-				return nil
-			}
-			place[r.ID] = len(people)
-			people = append(people, r)
-			return nil
-		})
+	err := c.searchEach(ctx, req, fields, func(r employee.Record) error {
+		if err := accept(r); err != nil {
+			return err
+		}
+		people = append(people, r)
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return people, nil
+}
+
+// searchEach hands each person of the answer to each, once.
+func (c *Client) searchEach(ctx context.Context, req request, fields []string, each func(employee.Record) error) error {
+	sel, err := newSelection(opSearch, fields)
+	if err != nil {
+		return err
+	}
+	query := req.body.(searchQuery)
+	query.Fields = sel.ids
+	req.body = query
+	return c.call(ctx, req, func(body io.Reader) error {
+		seen := map[string][sha256.Size]byte{}
+		return decodeEmployees(body, func(person map[string]any) error {
+			r, err := sel.record(person)
+			if err != nil {
+				return err
+			}
+			content, err := json.Marshal(r)
+			if err != nil {
+				return err
+			}
+			digest := sha256.Sum256(content)
+			if before, repeated := seen[r.ID]; repeated {
+				// Two rows that agree are one person. Where they do not,
+				// nobody can say which is true, and to choose is to guess.
+				if before != digest {
+					return shapeError("one person twice, with different values")
+				}
+				return nil
+			}
+			seen[r.ID] = digest
+			return each(r)
+		})
+	})
 }
 
 // decodeEmployees hands the members of {"employees":[…]} to each as they are

@@ -90,4 +90,7 @@ const (
 	Held Outcome = "held"
 	// Scheduled: nothing was done yet; the workflow waits for a moment.
 	Scheduled Outcome = "scheduled"
+	// Failed: it could not be done, and the reason says what a person has to
+	// mend. Workflows fail instead of returning it; reports about them have it.
+	Failed Outcome = "failed"
 )

@@ -25,6 +25,8 @@ type Settings struct {
 	Scope  Scope
 	// Protected users are never suspended by this program.
 	Protected Protected
+	// Limits bound what a bulk run may do.
+	Limits Limits
 	// CreateCustomAttributes allows this program to define a custom attribute
 	// in OneLogin that the mapping names and OneLogin lacks.
 	CreateCustomAttributes bool
@@ -36,7 +38,25 @@ type Settings struct {
 // Default returns the settings that apply without a file: Bob's own default
 // table and behaviour.
 func Default() Settings {
-	return Settings{Rules: DefaultRules(), Policy: lifecycle.DefaultPolicy(), Version: "default"}
+	return Settings{Rules: DefaultRules(), Policy: lifecycle.DefaultPolicy(), Limits: DefaultLimits(), Version: "default"}
+}
+
+// Limits bound what a bulk run may do; the keys of the provisioning file's
+// section "limits".
+type Limits struct {
+	// LeastShownPercent: a bulk run stops before writing if Bob shows less of
+	// the people whom OneLogin's users are linked to.
+	LeastShownPercent int
+	// BudgetReservePercent of OneLogin's hourly calls are left to live events.
+	BudgetReservePercent int
+	// FreshFor is how long what a bulk run has read may be acted on without
+	// another read.
+	FreshFor time.Duration
+}
+
+// DefaultLimits are the limits of a file that says nothing about them.
+func DefaultLimits() Limits {
+	return Limits{LeastShownPercent: 80, BudgetReservePercent: 10, FreshFor: 10 * time.Minute}
 }
 
 // BobFields lists the Bob fields that a read must ask for: those of the
@@ -132,6 +152,11 @@ type file struct {
 		Emails      []string `yaml:"emails"`
 		OneLoginIDs []int64  `yaml:"onelogin_ids"`
 	} `yaml:"protected"`
+	Limits struct {
+		LeastShownPercent    *int   `yaml:"least_shown_percent"`
+		BudgetReservePercent *int   `yaml:"budget_reserve_percent"`
+		FreshFor             string `yaml:"fresh_for"`
+	} `yaml:"limits"`
 	CreateCustomAttributes bool `yaml:"create_custom_attributes"`
 }
 
@@ -192,6 +217,7 @@ func Parse(content []byte) (Settings, error) {
 	c.rules(f, &s)
 	c.policy(f, &s.Policy)
 	c.people(f)
+	c.limits(f, &s.Limits)
 	s.Scope = Scope(f.Scope)
 	s.Protected = Protected(f.Protected)
 	s.CreateCustomAttributes = f.CreateCustomAttributes
@@ -318,6 +344,29 @@ func (c *checker) people(f file) {
 			c.mistake("protected.onelogin_ids[%d]: not the id of a OneLogin user", i)
 		}
 	}
+}
+
+func (c *checker) limits(f file, l *Limits) {
+	percent := func(key string, written, to *int) {
+		switch {
+		case written == nil:
+		case *written < 0 || *written > 100:
+			c.mistake("limits.%s: must lie between 0 and 100", key)
+		default:
+			*to = *written
+		}
+	}
+	percent("least_shown_percent", f.Limits.LeastShownPercent, &l.LeastShownPercent)
+	percent("budget_reserve_percent", f.Limits.BudgetReservePercent, &l.BudgetReservePercent)
+	if f.Limits.FreshFor == "" {
+		return
+	}
+	d, err := time.ParseDuration(f.Limits.FreshFor)
+	if err != nil || d < 0 || d > time.Hour {
+		c.mistake("limits.fresh_for: must lie between 0s and 1h; write it as 10m")
+		return
+	}
+	l.FreshFor = d
 }
 
 func isAddress(s string) bool {
