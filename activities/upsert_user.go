@@ -79,7 +79,7 @@ type UpsertUserResult struct {
 func (a *Activities) UpsertUser(ctx context.Context, in UpsertUserInput) (UpsertUserResult, error) {
 	var out UpsertUserResult
 	err := attempt(ctx, "upsert the OneLogin user", func(ctx context.Context, t *try) error {
-		u := upsert{Activities: a, finder: a.finder(), in: in, try: t, last: in.Last}
+		u := upsert{Activities: a, finder: a.finder(), in: in, try: t, last: in.Last, notes: slices.Clone(in.Desired.Notes)}
 		var err error
 		if out, err = u.run(ctx); err != nil {
 			return err
