@@ -90,10 +90,12 @@ func InitialState(t employee.EventType) SyncState {
 	return Settling
 }
 
-// EmployeeSyncInput is empty but when a run continues another. The employee is
-// named by the workflow ID.
+// EmployeeSyncInput is empty but when a run continues another, or a bulk run
+// has started it. The employee is named by the workflow ID.
 type EmployeeSyncInput struct {
 	State *EmployeeState `json:"state,omitempty"`
+	// Bulk is there where a bulk run has started the workflow.
+	Bulk *FromBulk `json:"bulk,omitempty"`
 }
 
 // EmployeeState is everything that a run hands to the next.
@@ -159,6 +161,8 @@ type Result struct {
 	Zone  string    `json:"zone,omitempty"`
 	// Settings is the version of the provisioning settings.
 	Settings string `json:"settings,omitempty"`
+	// MissingManager is the Bob id of a manager without a OneLogin user.
+	MissingManager string `json:"missingManager,omitempty"`
 	// Last is for the next synchronisation of this person.
 	Last activities.LastSync `json:"last,omitzero"`
 }
