@@ -541,11 +541,12 @@ func (s *employeeSync) leave(ctx workflow.Context, read activities.ReadEmployeeR
 		}
 	}
 	in := activities.EnforceStatusInput{EmployeeID: s.employeeID, Email: read.Address, Desired: desired}
-	if v := desired.Attributes[mapping.AttrEmail]; v != nil {
-		in.Email = *v
+	if email, ok := desired.Value(mapping.AttrEmail); ok {
+		in.Email = email
 	}
-	if in.Username = in.Email; desired.Attributes[mapping.AttrUsername] != nil {
-		in.Username = *desired.Attributes[mapping.AttrUsername]
+	in.Username = in.Email
+	if username, ok := desired.Value(mapping.AttrUsername); ok {
+		in.Username = username
 	}
 	var out activities.EnforceStatusResult
 	err := s.executeFirst(ctx, callOptions(OneLoginTaskQueue, "Suspend the OneLogin user and end the sessions", priorityLeaver),
