@@ -30,6 +30,10 @@ const (
 	UpsertUserName    = "UpsertUser"
 	EnforceStatusName = "EnforceStatus"
 	ReadBackName      = "ReadBack"
+	BulkSnapshotName  = "BulkSnapshot"
+	BulkPageName      = "BulkPage"
+	BulkBudgetName    = "BulkBudget"
+	BulkEndsName      = "BulkEnds"
 )
 
 // Activities are the activities of employee workflows. All fields but the
@@ -54,6 +58,25 @@ type Activities struct {
 	// search attributes, so that workflows may set them.
 	SearchAttributes func() bool
 
+	// RecallMany is Recall for many employees; it leaves out those of whom
+	// nothing is known.
+	RecallMany func(ctx context.Context, employeeIDs []string) (map[string]LastSync, error)
+	// Waiting returns, by Bob id, the moments that employees' workflows wait
+	// for; none where the namespace lacks this program's search attributes.
+	Waiting func(ctx context.Context) (map[string]time.Time, error)
+	// OtherBulk returns the ID of another bulk run that is under way and writes;
+	// empty where there is none.
+	OtherBulk func(ctx context.Context, workflowID, runID string) (string, error)
+	// Ended returns how an employee's workflow ended; false as long as it runs.
+	Ended func(ctx context.Context, employeeID string) (BulkEnd, bool, error)
+	// Queue is the task queue of this process alone: whoever took a snapshot
+	// hands out its pages.
+	Queue string
+	// PageLimit is how many users a page of OneLogin's listing has; 0 is what
+	// is proven on live tenants.
+	PageLimit int
+
+	snapshots  snapshots
 	batch      readBatch
 	links      linkCache
 	attributes definitionCache
@@ -65,6 +88,14 @@ type Activities struct {
 func (a *Activities) RegisterGeneral(r worker.ActivityRegistry) {
 	r.RegisterActivityWithOptions(a.ReadEmployee, activity.RegisterOptions{Name: ReadEmployeeName})
 	r.RegisterActivityWithOptions(a.MapFields, activity.RegisterOptions{Name: MapFieldsName})
+	r.RegisterActivityWithOptions(a.BulkSnapshot, activity.RegisterOptions{Name: BulkSnapshotName})
+	r.RegisterActivityWithOptions(a.BulkEnds, activity.RegisterOptions{Name: BulkEndsName})
+}
+
+// RegisterOwn registers what only the process can do that took a snapshot, and
+// so runs on the task queue of this process alone.
+func (a *Activities) RegisterOwn(r worker.ActivityRegistry) {
+	r.RegisterActivityWithOptions(a.BulkPage, activity.RegisterOptions{Name: BulkPageName})
 }
 
 // RegisterOneLogin registers what calls OneLogin and so runs on the task
@@ -73,6 +104,7 @@ func (a *Activities) RegisterOneLogin(r worker.ActivityRegistry) {
 	r.RegisterActivityWithOptions(a.UpsertUser, activity.RegisterOptions{Name: UpsertUserName})
 	r.RegisterActivityWithOptions(a.EnforceStatus, activity.RegisterOptions{Name: EnforceStatusName})
 	r.RegisterActivityWithOptions(a.ReadBack, activity.RegisterOptions{Name: ReadBackName})
+	r.RegisterActivityWithOptions(a.BulkBudget, activity.RegisterOptions{Name: BulkBudgetName})
 }
 
 // HeartbeatInterval is how often a running activity tells the server that its
@@ -91,6 +123,8 @@ type try struct {
 
 	mu     sync.Mutex
 	intent *intent
+	// reached is how far a long reading has come.
+	reached any
 }
 
 // intent is what an attempt is about to write. It travels to the server before
@@ -108,14 +142,24 @@ func (t *try) intend(i intent) {
 	t.beat()
 }
 
+// reach records how far a long reading has come, for people to see.
+func (t *try) reach(details any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reached = details
+}
+
 func (t *try) beat() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.intent == nil {
+	switch {
+	case t.intent != nil:
+		activity.RecordHeartbeat(t.ctx, *t.intent)
+	case t.reached != nil:
+		activity.RecordHeartbeat(t.ctx, t.reached)
+	default:
 		activity.RecordHeartbeat(t.ctx)
-		return
 	}
-	activity.RecordHeartbeat(t.ctx, *t.intent)
 }
 
 // attempt runs one try of an activity: it heartbeats as long as fn works,

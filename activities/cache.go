@@ -24,6 +24,8 @@ const (
 type linkCache struct {
 	mu    sync.Mutex
 	links map[string]int64
+	// whole keeps every link, however many: that of a listing of everybody.
+	whole bool
 }
 
 func (c *linkCache) get(employeeID string) (int64, bool) {
@@ -36,7 +38,7 @@ func (c *linkCache) get(employeeID string) (int64, bool) {
 func (c *linkCache) put(employeeID string, userID int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.links == nil || len(c.links) >= maxLinks {
+	if c.links == nil || (len(c.links) >= maxLinks && !c.whole) {
 		c.links = map[string]int64{}
 	}
 	c.links[employeeID] = userID

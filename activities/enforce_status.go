@@ -17,8 +17,8 @@ type EnforceStatusInput struct {
 	// Email and Username find a user that carries no link.
 	Email    string `json:"email,omitempty"`
 	Username string `json:"username,omitempty"`
-	// Listed is the linked user of a bulk run's listing; it saves a first
-	// attempt the look-up, as a suspension is right however old that is.
+	// Listed is the user as a bulk run's listing has it; it saves a first
+	// attempt the look-up.
 	Listed *Listed `json:"listed,omitempty"`
 	// Desired lets the profile be compared in the same look-up.
 	Desired mapping.Desired `json:"desired,omitzero"`
@@ -56,10 +56,14 @@ func (a *Activities) EnforceStatus(ctx context.Context, in EnforceStatusInput) (
 // endAccess suspends a leaver's user.
 func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *try) (EnforceStatusResult, error) {
 	f := a.finder()
-	if listed := in.Listed; listed != nil && listed.User != nil && listed.User.ExternalID() == in.EmployeeID && !t.again {
-		f.oneLogin = onlyUser{*listed.User}
+	var before match
+	if in.Listed != nil && !t.again {
+		if err := a.stillStands(ctx, in.EmployeeID, *in.Listed); err != nil {
+			return EnforceStatusResult{}, err
+		}
+		before = matchFor(in.EmployeeID, in.Listed.User)
 	}
-	m, decision, err := f.leaver(ctx, in)
+	m, decision, err := f.leaver(ctx, in, before)
 	if err != nil {
 		return EnforceStatusResult{}, err
 	}
@@ -104,21 +108,6 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *tr
 	return out, nil
 }
 
-// onlyUser is a directory of one user, found by its link.
-type onlyUser struct{ user onelogin.User }
-
-func (o onlyUser) FindByExternalID(context.Context, string, []string) ([]onelogin.User, error) {
-	return []onelogin.User{o.user}, nil
-}
-
-func (onlyUser) FindByEmail(context.Context, string, []string) ([]onelogin.User, error) {
-	return nil, nil
-}
-
-func (onlyUser) FindByUsername(context.Context, string, []string) ([]onelogin.User, error) {
-	return nil, nil
-}
-
 func withLink(desired mapping.Attributes, employeeID string) mapping.Attributes {
 	linked := mapping.Attributes{}
 	for name, value := range desired {
@@ -128,14 +117,17 @@ func withLink(desired mapping.Attributes, employeeID string) mapping.Attributes 
 	return linked
 }
 
-// leaver finds the user of somebody whose access has ended and decides about
-// its status. What is not theirs to take away is not found.
-func (f finder) leaver(ctx context.Context, in EnforceStatusInput) (match, lifecycle.StatusDecision, error) {
+// leaver finds the user of somebody whose access has ended, unless that is known,
+// and decides about its status. What is not theirs to take away is not found.
+func (f finder) leaver(ctx context.Context, in EnforceStatusInput, before match) (match, lifecycle.StatusDecision, error) {
 	keep := func(format string, args ...any) (match, lifecycle.StatusDecision, error) {
 		return match{}, lifecycle.StatusDecision{Action: lifecycle.KeepStatus, Rule: fmt.Sprintf(format, args...)}, nil
 	}
 	fields := userFields(f.settings)
-	m, err := f.findLinked(ctx, in.EmployeeID, fields)
+	m, err := before, error(nil)
+	if !m.found {
+		m, err = f.findLinked(ctx, in.EmployeeID, fields)
+	}
 	if err == nil && !m.found {
 		m, err = f.findByAddress(ctx, in.EmployeeID, in.Email, in.Username, fields)
 	}

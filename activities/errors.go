@@ -26,9 +26,18 @@ const (
 	ErrUnavailable = "Unavailable"
 	// ErrStale: something remembered is out of date; tried again afresh.
 	ErrStale = "Stale"
+	// ErrBudgetReserved: what is left of OneLogin's hourly budget is kept for
+	// live events; a bulk run goes on when the next hour begins.
+	ErrBudgetReserved = "BudgetReserved"
 	// ErrOutdated: what a bulk run read is overtaken; the workflow reads for
 	// itself.
 	ErrOutdated = "Outdated"
+	// ErrSnapshotLost: the worker asked for a page does not hold the snapshot.
+	ErrSnapshotLost = "SnapshotLost"
+	// ErrBobShowsTooFew: Bob shows so few people that a bulk run stops.
+	ErrBobShowsTooFew = "BobShowsTooFew"
+	// ErrAlreadyRunning: another bulk run is under way.
+	ErrAlreadyRunning = "AlreadyRunning"
 	// ErrConflict: two records claim the same thing; a person has to decide.
 	ErrConflict = "Conflict"
 	// ErrRefused: the API will never accept this.
@@ -56,7 +65,8 @@ const (
 func translate(what string, err error, attempt int32) error {
 	t := classify(err, attempt)
 	message := fmt.Sprintf("%s: %v", what, err)
-	if t.kind == ErrConflict {
+	switch t.kind {
+	case ErrConflict, ErrBudgetReserved, ErrBobShowsTooFew, ErrAlreadyRunning:
 		message = err.Error() // a whole sentence by itself
 	}
 	return temporal.NewApplicationErrorWithOptions(message, t.kind, temporal.ApplicationErrorOptions{
@@ -92,6 +102,9 @@ func classify(err error, attempt int32) treatment {
 		conflict     *conflictError
 		foreign      *foreignLinkError
 		stale        *staleError
+		reserved     *budgetReservedError
+		tooFew       *tooFewShownError
+		running      *bulkRunningError
 	)
 	switch {
 	case errors.As(err, &conflict), errors.As(err, &foreign):
@@ -100,6 +113,14 @@ func classify(err error, attempt int32) treatment {
 		return treatment{kind: ErrOutdated, permanent: true, category: temporal.ApplicationErrorCategoryBenign}
 	case errors.As(err, &stale), errors.As(err, &oneNotFound):
 		return treatment{kind: ErrStale}
+	case errors.Is(err, errSnapshotLost):
+		return treatment{kind: ErrSnapshotLost, permanent: true, category: temporal.ApplicationErrorCategoryBenign}
+	case errors.As(err, &tooFew):
+		return treatment{kind: ErrBobShowsTooFew, permanent: true}
+	case errors.As(err, &running):
+		return treatment{kind: ErrAlreadyRunning, permanent: true}
+	case errors.As(err, &reserved):
+		return treatment{kind: ErrBudgetReserved, delay: jitter(time.Until(reserved.until)), category: temporal.ApplicationErrorCategoryBenign}
 	case errors.As(err, &bobLimit):
 		return rateLimited(bobLimit.Wait(time.Now()), attempt)
 	case errors.As(err, &oneLimit):

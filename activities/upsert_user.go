@@ -28,6 +28,9 @@ type UpsertUserInput struct {
 	// Listed is what a bulk run's listing of OneLogin said of the user; nil
 	// where the user is to be looked up.
 	Listed *Listed `json:"listed,omitempty"`
+	// Bulk: the work is a bulk run's, which leaves a part of OneLogin's hourly
+	// budget to live events.
+	Bulk bool `json:"bulk,omitempty"`
 	// ManagerUserID is the manager's OneLogin id where the manager's own
 	// workflow has told it, or a listing.
 	ManagerUserID int64 `json:"managerUserId,omitempty"`
@@ -79,6 +82,11 @@ type UpsertUserResult struct {
 func (a *Activities) UpsertUser(ctx context.Context, in UpsertUserInput) (UpsertUserResult, error) {
 	var out UpsertUserResult
 	err := attempt(ctx, "upsert the OneLogin user", func(ctx context.Context, t *try) error {
+		if in.Bulk {
+			if err := a.spare(a.Settings().Limits); err != nil {
+				return err
+			}
+		}
 		u := upsert{Activities: a, finder: a.finder(), in: in, try: t, last: in.Last, notes: slices.Clone(in.Desired.Notes)}
 		var err error
 		if out, err = u.run(ctx); err != nil {
@@ -95,6 +103,8 @@ type upsert struct {
 	finder
 	in  UpsertUserInput
 	try *try
+	// planning: nothing is written, custom attributes included.
+	planning bool
 
 	last           LastSync
 	desired        mapping.Attributes
@@ -137,19 +147,29 @@ func (u *upsert) run(ctx context.Context) (UpsertUserResult, error) {
 // run's listing has it, or by asking OneLogin.
 func (u *upsert) look(ctx context.Context) (match, error) {
 	if u.in.Known != nil {
-		return matchOf(u.in.Known), nil
+		return u.matchOf(u.in.Known), nil
 	}
 	if u.in.Listed != nil && !u.try.again {
-		overtaken, err := u.EndedSince(ctx, u.in.EmployeeID, u.in.Listed.At.Add(-clockSkew))
-		switch {
-		case err != nil:
-			return match{}, fmt.Errorf("look for other runs since the listing: %w", err)
-		case overtaken:
-			return match{}, errOutdated
+		if err := u.stillStands(ctx, u.in.EmployeeID, *u.in.Listed); err != nil {
+			return match{}, err
 		}
-		return matchOf(u.in.Listed.User), nil
+		return u.matchOf(u.in.Listed.User), nil
 	}
 	return u.findLinked(ctx, u.in.EmployeeID, userFields(u.settings))
+}
+
+// stillStands refuses what a listing says of a person if another run of their
+// workflow has ended since: what it did, the listing does not show.
+func (a *Activities) stillStands(ctx context.Context, employeeID string, l Listed) error {
+	overtaken, err := a.EndedSince(ctx, employeeID, l.At.Add(-clockSkew))
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for other runs since the listing: %w", err)
+	case overtaken:
+		return errOutdated
+	default:
+		return nil
+	}
 }
 
 // clockSkew is how far the clocks of a worker and of the Temporal server are
@@ -160,16 +180,21 @@ const clockSkew = time.Minute
 // run read both sides, so that what it read is not to be acted on.
 var errOutdated = errors.New("another synchronisation of this person has ended since both sides were read")
 
-// matchOf takes a user that is known to be the person's, if any.
-func matchOf(user *onelogin.User) match {
-	switch {
-	case user == nil:
+func (u *upsert) matchOf(user *onelogin.User) match { return matchFor(u.in.EmployeeID, user) }
+
+// matchFor takes a user that is known to be the person's, if any.
+func matchFor(employeeID string, user *onelogin.User) match {
+	if user == nil {
 		return match{}
-	case user.ExternalID() == "":
-		return match{user: *user, by: byAddress, found: true}
-	default:
-		return match{user: *user, by: byLink, found: true}
 	}
+	m := match{user: *user, by: byRelink, found: true}
+	switch user.ExternalID() {
+	case employeeID:
+		m.by = byLink
+	case "":
+		m.by = byAddress
+	}
+	return m
 }
 
 // prepare completes what the mapping wants by what only OneLogin knows: which
@@ -188,11 +213,12 @@ func (u *upsert) defined(ctx context.Context, all mapping.Attributes) (mapping.A
 	attributes := mapping.Attributes{}
 	for name, value := range all {
 		if shortname, custom := mapping.CustomShortname(name); custom {
-			defined, err := u.attributes.has(ctx, u.OneLogin, shortname, u.settings.CreateCustomAttributes)
+			create := u.settings.CreateCustomAttributes
+			defined, err := u.attributes.has(ctx, u.OneLogin, shortname, create && !u.planning)
 			if err != nil {
 				return nil, fmt.Errorf("read the custom attributes: %w", err)
 			}
-			if !defined {
+			if !defined && !(create && u.planning) {
 				u.note("%s is left out: OneLogin has no custom attribute of that shortname; define it there, or set create_custom_attributes: true", name)
 				continue
 			}
@@ -213,6 +239,12 @@ func (u *upsert) prepareManager(ctx context.Context) error {
 	case u.in.ManagerUserID != 0 && !u.try.again:
 		// A later attempt may be there because this id was refused.
 		u.finder.links.put(manager.EmployeeID, u.in.ManagerUserID)
+	case u.in.Listed != nil && !u.try.again:
+		// The listing has no user of the manager's.
+		if _, known := u.finder.links.get(manager.EmployeeID); !known {
+			u.missingManager = manager.EmployeeID
+			return nil
+		}
 	}
 	id, cached, err := u.managerUser(ctx, manager.EmployeeID)
 	var conflict *conflictError

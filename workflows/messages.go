@@ -19,6 +19,9 @@ const (
 	// OneLoginTaskQueue is where activities run that call OneLogin; the
 	// server keeps its rate for all workers together.
 	OneLoginTaskQueue = "bob-onelogin-api"
+	// ownTaskQueue begins the name of the queue that one worker process has for
+	// itself.
+	ownTaskQueue = "bob-onelogin-worker/"
 
 	EmployeeSyncName = "EmployeeSync"
 	ReadBackName     = "ReadBack"
@@ -44,6 +47,10 @@ const (
 	// CreatedSignal carries an activities.CreatedUser to it.
 	CreatedSignal = "user-created"
 )
+
+// OwnTaskQueue is the queue of one worker process, named by an id that no other
+// has: the pages of a bulk run come from the process that read everybody.
+func OwnTaskQueue(processID string) string { return ownTaskQueue + processID }
 
 const employeeWorkflowPrefix = "employee/"
 
@@ -90,10 +97,12 @@ func InitialState(t employee.EventType) SyncState {
 	return Settling
 }
 
-// EmployeeSyncInput is empty but when a run continues another. The employee is
-// named by the workflow ID.
+// EmployeeSyncInput is empty but when a run continues another, or a bulk run
+// has started it. The employee is named by the workflow ID.
 type EmployeeSyncInput struct {
 	State *EmployeeState `json:"state,omitempty"`
+	// Bulk is there where a bulk run has started the workflow.
+	Bulk *FromBulk `json:"bulk,omitempty"`
 }
 
 // EmployeeState is everything that a run hands to the next.
@@ -107,6 +116,9 @@ type EmployeeState struct {
 	Wake Wake `json:"wake,omitzero"`
 	// Read is the moment and the meaning of the last read of Bob.
 	Read LastRead `json:"read,omitzero"`
+	// ReportTo is the workflow ID of a bulk run that has not been told yet what
+	// came of this person.
+	ReportTo string `json:"reportTo,omitempty"`
 	// AwaitedBy lists reports that wait for this person's OneLogin user.
 	AwaitedBy []string `json:"awaitedBy,omitempty"`
 	// Last is for the next synchronisation.
@@ -159,6 +171,8 @@ type Result struct {
 	Zone  string    `json:"zone,omitempty"`
 	// Settings is the version of the provisioning settings.
 	Settings string `json:"settings,omitempty"`
+	// MissingManager is the Bob id of a manager without a OneLogin user.
+	MissingManager string `json:"missingManager,omitempty"`
 	// Last is for the next synchronisation of this person.
 	Last activities.LastSync `json:"last,omitzero"`
 }

@@ -32,6 +32,9 @@ const (
 	// EventUnlicensed says that the person's user was found without a licence
 	// some time after its creation.
 	EventUnlicensed EventType = "sync.user.unlicensed"
+	// EventBulk asks for a look on behalf of a bulk run, together with others
+	// and after whatever is more urgent.
+	EventBulk EventType = "sync.bulk"
 )
 
 // Urgent reports whether an event may mean that somebody must lose access, so

@@ -1,8 +1,10 @@
 package mapping
 
 import (
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"bob-onelogin/internal/lifecycle"
 )
@@ -56,7 +58,9 @@ type ListFields map[string]string
 
 // DefaultListFields are the list fields among those that every tenant has; the
 // list names are Bob's and case-sensitive.
-func DefaultListFields() ListFields {
+func DefaultListFields() ListFields { return maps.Clone(standardLists()) }
+
+var standardLists = sync.OnceValue(func() ListFields {
 	lists := ListFields{}
 	for id, list := range standardFields {
 		if list != "" {
@@ -64,7 +68,7 @@ func DefaultListFields() ListFields {
 		}
 	}
 	return lists
-}
+})
 
 // listFields tells the list fields among those that the settings ask for: by
 // Bob's own list of fields where it is known, else by the standard ones.

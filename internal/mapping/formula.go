@@ -430,6 +430,9 @@ func (c *compilation) operand(n ast.Node, provided bool) ast.Node {
 	if at, id, ok := c.fieldPath(n); ok && provided {
 		return c.read(at, id, true)
 	}
+	if named, ok := n.(*ast.CallNode); ok && provided && isNamedField(named) {
+		return c.namedField(named, true)
+	}
 	return c.rewrite(n)
 }
 
@@ -488,8 +491,8 @@ func (c *compilation) call(n *ast.CallNode) ast.Node {
 		c.flaw(n, "this cannot be called")
 		return n
 	}
-	if callee.Value == nameField {
-		return c.namedField(n)
+	if isNamedField(n) {
+		return c.namedField(n, false)
 	}
 	i := slices.IndexFunc(functions, func(f function) bool { return f.name == callee.Value })
 	if i < 0 {
@@ -506,11 +509,16 @@ func (c *compilation) call(n *ast.CallNode) ast.Node {
 	return n
 }
 
+func isNamedField(n *ast.CallNode) bool {
+	callee, ok := n.Callee.(*ast.IdentifierNode)
+	return ok && callee.Value == nameField
+}
+
 // namedField is field("…"), for ids that are no names in a formula.
-func (c *compilation) namedField(n *ast.CallNode) ast.Node {
+func (c *compilation) namedField(n *ast.CallNode, provided bool) ast.Node {
 	if len(n.Arguments) == 1 {
 		if id, ok := n.Arguments[0].(*ast.StringNode); ok && validFieldID(id.Value) {
-			return c.read(id, id.Value, false)
+			return c.read(id, id.Value, provided)
 		}
 	}
 	c.flaw(n, `field takes the id of a Bob field in quotes: field("work.title")`)

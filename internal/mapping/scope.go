@@ -74,7 +74,7 @@ func (s Scope) Decide(r employee.Record) ScopeDecision {
 	}
 	lists := s.lists
 	if lists == nil {
-		lists = DefaultListFields()
+		lists = standardLists()
 	}
 	doubt := ""
 	for _, rule := range s.rules() {

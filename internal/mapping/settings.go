@@ -105,10 +105,11 @@ func (s Settings) BobFields() []string {
 	return fields
 }
 
-// ListFields tells the list fields among those that the settings ask for.
+// ListFields tells the list fields among those that the settings ask for. The
+// map is shared and must not be changed.
 func (s Settings) ListFields() ListFields {
 	if s.Lists == nil {
-		return DefaultListFields()
+		return standardLists()
 	}
 	return s.Lists
 }

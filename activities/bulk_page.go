@@ -1,0 +1,164 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"bob-onelogin/internal/employee"
+)
+
+// errSnapshotLost: this process has no such snapshot; it is taken anew.
+var errSnapshotLost = errors.New("the snapshot is not held here any more; it is taken anew")
+
+// BulkPage hands out the next people of a snapshot. It is the moment at which
+// what earlier synchronisations left is looked at, for these people alone.
+func (a *Activities) BulkPage(ctx context.Context, in BulkPageInput) (BulkPageResult, error) {
+	var out BulkPageResult
+	err := attempt(ctx, "hand out the next people", func(ctx context.Context, t *try) error {
+		s, held := a.snapshots.get(in.Snapshot)
+		if !held {
+			return errSnapshotLost
+		}
+		var err error
+		out, err = s.page(ctx, in)
+		out.Budget = a.budget(s.planner.settings.Limits)
+		return err
+	})
+	return out, err
+}
+
+func (s *snapshot) page(ctx context.Context, in BulkPageInput) (BulkPageResult, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range in.Created {
+		s.planner.finder.links.put(c.EmployeeID, c.UserID)
+	}
+	if len(in.Unlinked) > 0 {
+		return BulkPageResult{Items: s.linkable(in.Unlinked), Last: true}, nil
+	}
+
+	first, found := slices.BinarySearchFunc(s.candidates, in.After, func(c candidate, k BulkKey) int { return c.key.Compare(k) })
+	if found {
+		first++
+	}
+	next := s.candidates[first:min(first+bulkPageItems, len(s.candidates))]
+	verdicts, err := s.recalled(ctx, next)
+	if err != nil {
+		return BulkPageResult{}, err
+	}
+	var out BulkPageResult
+	size := 0
+	for i, v := range verdicts {
+		if v.inLine && !s.force {
+			out.Settled++
+			continue
+		}
+		item, err := s.item(ctx, v, in.DryRun)
+		if err != nil {
+			return BulkPageResult{}, err
+		}
+		encoded, err := json.Marshal(item)
+		if err != nil {
+			return BulkPageResult{}, fmt.Errorf("hand out employee %s: %w", item.Key.EmployeeID, err)
+		}
+		if size += len(encoded); size > bulkPageBytes && len(out.Items) > 0 {
+			next = next[:i]
+			break
+		}
+		out.Items = append(out.Items, item)
+	}
+	out.Last = first+len(next) == len(s.candidates)
+	if len(next) > 0 {
+		out.Next = next[len(next)-1].key
+	}
+	return out, nil
+}
+
+// linkable picks those whose manager has a user by now. Their children read
+// for themselves.
+func (s *snapshot) linkable(unlinked []Unlinked) []BulkItem {
+	var items []BulkItem
+	for _, u := range unlinked {
+		if userID, ok := s.planner.finder.links.get(u.ManagerID); ok {
+			items = append(items, BulkItem{
+				Key: BulkKey{EmployeeID: u.EmployeeID}, Outcome: employee.Updated, Calls: 2,
+				Reason: "The manager has a OneLogin user by now", ManagerID: u.ManagerID, ManagerUserID: userID,
+			})
+		}
+	}
+	return items
+}
+
+// recalled decodes candidates and plans them once more where what earlier
+// synchronisations left may matter.
+func (s *snapshot) recalled(ctx context.Context, candidates []candidate) ([]verdict, error) {
+	verdicts := make([]verdict, len(candidates))
+	var ids []string
+	for i, c := range candidates {
+		v := &verdicts[i]
+		if err := json.Unmarshal(c.item, &v.BulkItem); err != nil {
+			return nil, fmt.Errorf("look at the plan for employee %s: %w", c.key.EmployeeID, err)
+		}
+		v.Key, v.manager, v.missingManager = c.key, c.manager, c.missingManager
+		if v.Order != nil && v.Order.Listed.User != nil {
+			ids = append(ids, c.key.EmployeeID)
+		}
+	}
+	if len(ids) == 0 {
+		return verdicts, nil
+	}
+	earlier, err := s.planner.RecallMany(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("recall the last synchronisations: %w", err)
+	}
+	for i := range verdicts {
+		v := &verdicts[i]
+		if v.Order == nil || v.Order.Listed.User == nil {
+			continue
+		}
+		last := earlier[v.Key.EmployeeID]
+		last.MemoryKnown = true
+		if last.SuspendedByUs == nil {
+			last = last.WithSuspension(false)
+		}
+		v.Order.Last = last
+		if err := s.planner.again(ctx, v); err != nil {
+			return nil, fmt.Errorf("plan for employee %s: %w", v.Key.EmployeeID, err)
+		}
+	}
+	return verdicts, nil
+}
+
+// item completes what is handed out.
+func (s *snapshot) item(ctx context.Context, v verdict, dryRun bool) (BulkItem, error) {
+	item := v.BulkItem
+	item.ManagerID = v.manager
+	if userID, ok := s.planner.finder.links.get(v.manager); ok {
+		item.ManagerUserID = userID
+	}
+	item.AwaitsManager = item.ManagerUserID == 0 && s.planner.creating[v.manager]
+	planned, applied := s.apply[v.Key.EmployeeID]
+	if !dryRun && !applied {
+		return item, nil
+	}
+	var err error
+	if item.Changes, err = s.planner.changes(ctx, &v); err != nil {
+		return BulkItem{}, err
+	}
+	if item.Digest, err = digestOfChanges(item); err != nil {
+		return BulkItem{}, err
+	}
+	if dryRun {
+		item.Order = nil
+		return item, nil
+	}
+	if item.Digest != planned {
+		item.Outcome, item.Order = employee.Failed, nil
+		item.Reason = "This person's state has moved since the plan was made, so nothing was changed; make a new plan"
+	}
+	item.Changes, item.Digest = nil, ""
+	return item, nil
+}
