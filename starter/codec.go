@@ -44,11 +44,7 @@ type newKeyFlag bool
 // BeforeReset is called by kong when the flag is given. The id is the day, by
 // which keys are told apart when they are rotated.
 func (newKeyFlag) BeforeReset(app *kong.Kong) error {
-	key, err := payload.NewKey(time.Now().UTC().Format(time.DateOnly))
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(app.Stdout, key)
+	fmt.Fprintln(app.Stdout, payload.NewKey(time.Now().UTC().Format(time.DateOnly)))
 	app.Exit(0)
 	return nil
 }

@@ -41,9 +41,7 @@ const (
 
 func newKeys(t *testing.T) payload.Keys {
 	t.Helper()
-	key, err := payload.NewKey("k1")
-	require.NoError(t, err)
-	keys, err := payload.ParseKeys(key)
+	keys, err := payload.ParseKeys(payload.NewKey("k1"))
 	require.NoError(t, err)
 	return keys
 }

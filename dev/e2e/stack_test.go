@@ -68,9 +68,7 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	if !*record {
-		if payloadKeys, err = payload.NewKey("e2e"); err != nil {
-			return fail(err)
-		}
+		payloadKeys = payload.NewKey("e2e")
 		if keys, err = payload.ParseKeys(payloadKeys); err != nil {
 			return fail(err)
 		}

@@ -119,11 +119,7 @@ func TestTemporalLazilyWaitsForNobody(t *testing.T) {
 
 func TestPayloadsAreEncryptedWhereThereAreKeys(t *testing.T) {
 	nothing(t)
-	first, err := payload.NewKey("second-2026")
-	require.NoError(t, err)
-	second, err := payload.NewKey("first-2026")
-	require.NoError(t, err)
-	keys, err := payload.ParseKeys(first + "," + second)
+	keys, err := payload.ParseKeys(payload.NewKey("second-2026") + "," + payload.NewKey("first-2026"))
 	require.NoError(t, err)
 
 	core, logs := observer.New(zapcore.InfoLevel)

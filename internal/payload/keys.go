@@ -92,14 +92,12 @@ func parseKey(entry string) (key, error) {
 	return key{id: id, aead: aead}, nil
 }
 
-// NewKey makes a key in the form that ParseKeys reads.
-func NewKey(id string) (string, error) {
-	if !keyID.MatchString(id) {
-		return "", fmt.Errorf("%q is no id of a key: give at most 20 characters of a-z, 0-9 and -", id)
-	}
+// NewKey makes a key in the form that ParseKeys reads, under such an id as
+// ParseKeys takes.
+func NewKey(id string) string {
 	secret := make([]byte, keySize)
 	_, _ = rand.Read(secret) // never fails
-	return id + ":" + base64.StdEncoding.EncodeToString(secret), nil
+	return id + ":" + base64.StdEncoding.EncodeToString(secret)
 }
 
 // Empty: there is no key, and payloads stay plain.
