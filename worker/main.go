@@ -12,6 +12,7 @@ import (
 	"time"
 	_ "time/tzdata" // zones work in images without a zone database
 
+	"github.com/google/uuid"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.uber.org/zap"
@@ -86,6 +87,13 @@ func run(ctx context.Context, environ []string) error {
 		Signal:           dispatcher.Signal,
 		Announce:         dispatcher.Announce,
 		Recall:           dispatcher.Recall,
+		RecallMany:       dispatcher.RecallMany,
+		EndedSince:       dispatcher.EndedSince,
+		Waiting:          dispatcher.Waiting,
+		OtherBulk:        dispatcher.OtherBulk,
+		Ended:            dispatcher.Ended,
+		Queue:            workflows.OwnTaskQueue(uuid.NewString()),
+		PageLimit:        cfg.OneLogin.PageLimit,
 		SearchAttributes: func() bool { return dispatcher.Tracked(ctx) },
 	}
 	if err := acts.Prepare(ctx); err != nil {
@@ -114,9 +122,9 @@ func loadSettings(file string) (mapping.Settings, error) {
 	return settings, nil
 }
 
-// serve runs both task queues until ctx ends or one of them fails for good.
+// serve runs the task queues until ctx ends or one of them fails for good.
 func serve(ctx context.Context, c client.Client, acts *activities.Activities, cfg config.Worker) error {
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	onFatal := func(err error) { failed <- err }
 
 	general := worker.New(c, workflows.TaskQueue, worker.Options{WorkerStopTimeout: stopTimeout, OnFatalError: onFatal})
@@ -131,6 +139,11 @@ func serve(ctx context.Context, c client.Client, acts *activities.Activities, cf
 	})
 	acts.RegisterOneLogin(oneLogin)
 
+	own := worker.New(c, acts.Queue, worker.Options{
+		WorkerStopTimeout: stopTimeout, OnFatalError: onFatal, DisableWorkflowWorker: true,
+	})
+	acts.RegisterOwn(own)
+
 	if err := general.Start(); err != nil {
 		return fmt.Errorf("poll %s: %w", workflows.TaskQueue, err)
 	}
@@ -139,6 +152,10 @@ func serve(ctx context.Context, c client.Client, acts *activities.Activities, cf
 		return fmt.Errorf("poll %s: %w", workflows.OneLoginTaskQueue, err)
 	}
 	defer oneLogin.Stop()
+	if err := own.Start(); err != nil {
+		return fmt.Errorf("poll %s: %w", acts.Queue, err)
+	}
+	defer own.Stop()
 
 	select {
 	case <-ctx.Done():

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/workflow"
+
 	"bob-onelogin/activities"
 	"bob-onelogin/internal/employee"
 )
@@ -37,9 +39,9 @@ const (
 	maxWindow = 500
 	// MaxApply bounds how many changes of a plan one run applies, so that its
 	// input stays below 256 KB.
-	MaxApply = 5000
+	MaxApply = 4000
 	// maxBulkIDs bounds the employeeIds of one run in the same way.
-	maxBulkIDs = 10_000
+	maxBulkIDs = 5000
 )
 
 // BulkSyncInput is what an operator, a Schedule or the starter may say.
@@ -104,7 +106,7 @@ func (in *BulkSyncInput) Validate() error {
 	}
 	slices.Sort(in.EmployeeIDs)
 	in.EmployeeIDs = slices.Compact(in.EmployeeIDs)
-	for id := range in.Apply {
+	for _, id := range workflow.DeterministicKeys(in.Apply) {
 		if _, err := EmployeeIDFrom(EmployeeWorkflowID(id)); err != nil {
 			wrong++
 		}
@@ -240,7 +242,7 @@ type BulkState struct {
 	Progress BulkProgress `json:"progress"`
 	// Snapshot is where the next page comes from.
 	Snapshot activities.BulkSnapshotResult `json:"snapshot"`
-	// After is the key of the last person who was started or counted.
+	// After is the key of the last person who was dealt with.
 	After activities.BulkKey `json:"after"`
 	// Exhausted: nobody comes after After.
 	Exhausted bool `json:"exhausted,omitempty"`
@@ -249,14 +251,14 @@ type BulkState struct {
 	Adrift []string `json:"adrift,omitempty"`
 	// Created are users that no page has been told of yet.
 	Created []activities.CreatedUser `json:"created,omitempty"`
-	// Unlinked were written without their manager, Linking are being linked.
+	// Unlinked were written without their manager.
 	Unlinked []activities.Unlinked `json:"unlinked,omitempty"`
 	// Changed: this pass has changed something.
 	Changed bool `json:"changed,omitempty"`
 	// Credit is how many calls may still be made this hour; nil where OneLogin
 	// tells no budget.
 	Credit *int `json:"credit,omitempty"`
-	// Busy is for how long children have been running, pauses and waits aside.
+	// Busy is for how long people were dealt with, waits aside.
 	Busy time.Duration `json:"busy,omitempty"`
 	// PlanRuns are the earlier runs that hold pages of the plan.
 	PlanRuns []PlanRun `json:"planRuns,omitempty"`
@@ -274,7 +276,10 @@ type FromBulk struct {
 	ReportTo string `json:"reportTo,omitempty"`
 	// Order is what was read and decided; nil where the child reads for itself.
 	Order *activities.BulkOrder `json:"order,omitempty"`
-	// ManagerID and ManagerUserID are those of the person's manager.
-	ManagerID     string `json:"managerId,omitempty"`
-	ManagerUserID int64  `json:"managerUserId,omitempty"`
+	// ManagerID and ManagerUserID are those of the person's manager, whom
+	// nobody need ask to report: ManagerFollows says that the run links the
+	// person when the manager has a user.
+	ManagerID      string `json:"managerId,omitempty"`
+	ManagerUserID  int64  `json:"managerUserId,omitempty"`
+	ManagerFollows bool   `json:"managerFollows,omitempty"`
 }

@@ -38,6 +38,9 @@ type employeeSync struct {
 	employeeID string
 	log        log.Logger
 
+	// bulk is what a bulk run has started this run with; nil once it is used.
+	bulk *FromBulk
+
 	inbox workflow.ReceiveChannel
 	// poke wakes the wait when an update asks for a pass.
 	poke  workflow.Channel
@@ -89,6 +92,9 @@ func (s *employeeSync) setup(ctx workflow.Context, in EmployeeSyncInput) error {
 		s.EmployeeState = *in.State
 		s.Tracked = tracked || in.State.Tracked
 	}
+	if in.Bulk != nil {
+		s.bulk, s.ReportTo = in.Bulk, in.Bulk.ReportTo
+	}
 	if s.Since.IsZero() {
 		s.State, s.Since = Syncing, workflow.Now(ctx)
 		if initial, ok := workflow.GetTypedSearchAttributes(ctx).GetKeyword(SyncStateKey); ok {
@@ -111,7 +117,12 @@ func (s *employeeSync) setup(ctx workflow.Context, in EmployeeSyncInput) error {
 // look into the inbox and its return nothing blocks, so that no event is lost.
 func (s *employeeSync) run(ctx workflow.Context) (Result, error) {
 	s.receive(ctx)
-	if s.EmployeeState.Inbox.Empty() && s.Read.At.IsZero() {
+	switch {
+	case !s.EmployeeState.Inbox.Empty() || !s.Read.At.IsZero():
+		s.bulk = nil // what came is newer than what a bulk run has read
+	case s.bulk != nil:
+		s.passForBulk(ctx)
+	default:
 		s.EmployeeState.Inbox.Ask() // started by hand
 	}
 	for {
@@ -123,6 +134,7 @@ func (s *employeeSync) run(ctx workflow.Context) (Result, error) {
 		case s.passIsDue(ctx):
 			s.pass(ctx)
 		case s.somethingToWaitFor():
+			s.tellBulk(ctx)
 			if s.handsOver(ctx) {
 				if s.quiesce(ctx) {
 					return Result{}, workflow.NewContinueAsNewError(ctx, EmployeeSyncName, EmployeeSyncInput{State: &s.EmployeeState})
@@ -388,8 +400,11 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 		Revoked: s.Revoked, RevokedAt: s.RevokedAt, DeletedEmail: taken.DeletedEmail,
 	}
 	priority := priorityLive
-	if taken.Urgent || s.Wake.Why == wakeLeave {
+	switch {
+	case taken.Urgent || s.Wake.Why == wakeLeave:
 		priority = priorityLeaver
+	case taken.Bulk:
+		priority, in.Together = priorityLater, true
 	}
 	options := callOptions("", "Read the employee from Bob", priority)
 	revokedNow := s.Revoked && taken.Urgent
@@ -402,10 +417,10 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 		// A revocation is proof by itself. Without Bob's record the user is
 		// found by its link alone; the settled look reads again.
 		s.Wake = Wake{At: in.Now.Add(lifecycle.Recheck), Zone: s.Wake.Zone, Why: wakeRevocation}
-		return s.leave(ctx, activities.ReadEmployeeResult{Decision: lifecycle.Decision{
+		return s.leave(ctx, sight{ReadEmployeeResult: activities.ReadEmployeeResult{Decision: lifecycle.Decision{
 			Phase: lifecycle.PhaseLeave, Standing: lifecycle.StandingLeft,
 			Reason: "Bob revoked this person's access with immediate effect, and could not be read: " + sentence(err),
-		}})
+		}}})
 	case err != nil:
 		return err
 	}
@@ -428,7 +443,11 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 	if s.Read.ActedOn == read.Digest && !taken.Now && !taken.Signs.Activated && taken.ManagerID == "" {
 		return nil
 	}
-	if err := s.act(ctx, taken, read); err != nil {
+	seen := sight{ReadEmployeeResult: read}
+	if err := s.see(ctx, &seen); err != nil {
+		return err
+	}
+	if err := s.act(ctx, taken, seen); err != nil {
 		return err
 	}
 	s.Read.ActedOn = read.Digest
@@ -467,8 +486,26 @@ func (s *employeeSync) plan(d lifecycle.Decision) {
 	s.Wake = next
 }
 
-func (s *employeeSync) act(ctx workflow.Context, taken Inbox, read activities.ReadEmployeeResult) error {
-	switch d := read.Decision; d.Phase {
+// sight is what a pass acts on: what was read of Bob, the user that OneLogin
+// should have, and, on behalf of a bulk run, what its listing says of the
+// person.
+type sight struct {
+	activities.ReadEmployeeResult
+	desired mapping.Desired
+	listed  *activities.Listed
+}
+
+// see maps what was read, where it is to be acted on.
+func (s *employeeSync) see(ctx workflow.Context, seen *sight) error {
+	if p := seen.Decision.Phase; !seen.Found || (p != lifecycle.PhaseProvision && p != lifecycle.PhaseLeave) {
+		return nil
+	}
+	local := workflow.WithLocalActivityOptions(ctx, pureOptions("Map Bob's fields to OneLogin's attributes"))
+	return workflow.ExecuteLocalActivity(local, activities.MapFieldsName, seen.Record).Get(ctx, &seen.desired)
+}
+
+func (s *employeeSync) act(ctx workflow.Context, taken Inbox, seen sight) error {
+	switch d := seen.Decision; d.Phase {
 	case lifecycle.PhaseWait:
 		s.report(Result{Outcome: employee.Scheduled, Reason: d.Reason, Notes: d.Notes})
 		return nil
@@ -476,26 +513,15 @@ func (s *employeeSync) act(ctx workflow.Context, taken Inbox, read activities.Re
 		s.report(Result{Outcome: employee.Skipped, Reason: d.Reason, Notes: d.Notes})
 		return nil
 	case lifecycle.PhaseLeave:
-		return s.leave(ctx, read)
+		return s.leave(ctx, seen)
 	default:
-		return s.provision(ctx, taken, read)
+		return s.provision(ctx, taken, seen)
 	}
-}
-
-func (s *employeeSync) mapFields(ctx workflow.Context, r employee.Record) (mapping.Desired, error) {
-	var desired mapping.Desired
-	local := workflow.WithLocalActivityOptions(ctx, pureOptions("Map Bob's fields to OneLogin's attributes"))
-	err := workflow.ExecuteLocalActivity(local, activities.MapFieldsName, r).Get(ctx, &desired)
-	return desired, err
 }
 
 // provision makes the OneLogin user say what Bob says.
-func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, read activities.ReadEmployeeResult) error {
-	desired, err := s.mapFields(ctx, read.Record)
-	if err != nil {
-		return err
-	}
-	d := read.Decision
+func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, seen sight) error {
+	d, desired := seen.Decision, seen.desired
 	if desired.Missing != "" {
 		s.report(Result{Outcome: employee.Skipped, Reason: desired.Missing, Notes: d.Notes})
 		return nil
@@ -503,13 +529,18 @@ func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, read activit
 	in := activities.UpsertUserInput{
 		EmployeeID: s.employeeID, Desired: desired, Standing: d.Standing,
 		Activated: taken.Signs.Activated, Last: s.Last,
-		AskManager: !taken.OnlyManager, AwaitedBy: slices.Clone(s.AwaitedBy),
+		AskManager: !taken.OnlyManager && !taken.ManagerFollows, AwaitedBy: slices.Clone(s.AwaitedBy),
+		Listed: seen.listed, Bulk: taken.Bulk,
+	}
+	priority := priorityLive
+	if taken.Bulk {
+		priority = priorityLater
 	}
 	if taken.ManagerID == desired.Manager.EmployeeID {
 		in.ManagerUserID = taken.ManagerUserID
 	}
 	var out activities.UpsertUserResult
-	err = s.execute(ctx, callOptions(OneLoginTaskQueue, "Find the OneLogin user; write what differs", priorityLive),
+	err := s.execute(ctx, callOptions(OneLoginTaskQueue, "Find the OneLogin user; write what differs", priority),
 		activities.UpsertUserName, in, &out)
 	if err != nil {
 		return err
@@ -522,6 +553,7 @@ func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, read activit
 	s.report(Result{
 		Outcome: out.Outcome, OneLoginID: out.User.ID, Changed: out.Changed,
 		Reason: out.Reason + "; " + out.StatusRule, Notes: slices.Concat(d.Notes, out.Notes),
+		MissingManager: out.MissingManager,
 	})
 	s.AwaitedBy = slices.DeleteFunc(s.AwaitedBy, func(id string) bool { return slices.Contains(in.AwaitedBy, id) })
 	if len(s.AwaitedBy) > 0 {
@@ -532,15 +564,9 @@ func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, read activit
 
 // leave ends access first and touches the profile afterwards, if at all: a
 // refused profile is said and stands in nobody's way.
-func (s *employeeSync) leave(ctx workflow.Context, read activities.ReadEmployeeResult) error {
-	var desired mapping.Desired
-	if read.Found {
-		var err error
-		if desired, err = s.mapFields(ctx, read.Record); err != nil {
-			return err
-		}
-	}
-	in := activities.EnforceStatusInput{EmployeeID: s.employeeID, Email: read.Address, Desired: desired}
+func (s *employeeSync) leave(ctx workflow.Context, seen sight) error {
+	desired := seen.desired
+	in := activities.EnforceStatusInput{EmployeeID: s.employeeID, Email: seen.Address, Desired: desired, Listed: seen.listed}
 	if v := desired.Attributes[mapping.AttrEmail]; v != nil {
 		in.Email = *v
 	}
@@ -555,7 +581,7 @@ func (s *employeeSync) leave(ctx workflow.Context, read activities.ReadEmployeeR
 	}
 	result := Result{
 		OneLoginID: out.User.ID, Outcome: leaverOutcome(out),
-		Reason: read.Decision.Reason + ": " + out.Rule, Notes: slices.Concat(read.Decision.Notes, out.Notes),
+		Reason: seen.Decision.Reason + ": " + out.Rule, Notes: slices.Concat(seen.Decision.Notes, out.Notes),
 	}
 	if out.Done == lifecycle.Suspend {
 		s.acted, s.Last = true, s.Last.WithSuspension(true)

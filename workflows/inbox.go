@@ -25,8 +25,13 @@ type Inbox struct {
 	// ManagerID and ManagerUserID are those of a manager that appeared.
 	ManagerID     string `json:"managerId,omitempty"`
 	ManagerUserID int64  `json:"managerUserId,omitempty"`
+	// ManagerFollows: a bulk run links the person when the manager has a user.
+	ManagerFollows bool `json:"managerFollows,omitempty"`
 	// OnlyManager: nothing but the appearance of a manager is in the inbox.
 	OnlyManager bool `json:"onlyManager,omitempty"`
+	// Bulk: nothing but a bulk run has asked, so that the look may be made
+	// together with others and after whatever is more urgent.
+	Bulk bool `json:"bulk,omitempty"`
 }
 
 // maxSettleDelays bounds, in settle delays, how long a stream of events may
@@ -43,6 +48,7 @@ func (b *Inbox) Add(e employee.Event, now time.Time) {
 		at = now
 	}
 	b.OnlyManager = (b.Empty() || b.OnlyManager) && e.Type == employee.EventManagerLinked
+	b.Bulk = (b.Empty() || b.Bulk) && e.Type == employee.EventBulk
 	if b.Count == 0 || at.Before(b.First) {
 		b.First = at
 	}
@@ -68,7 +74,14 @@ func (b *Inbox) Add(e employee.Event, now time.Time) {
 
 // Ask asks for a read at once.
 func (b *Inbox) Ask() {
-	b.Now, b.OnlyManager = true, false
+	b.Now, b.OnlyManager, b.Bulk = true, false, false
+}
+
+// AskForBulk is Ask on behalf of a bulk run.
+func (b *Inbox) AskForBulk() {
+	bulk := b.Empty() || b.Bulk
+	b.Ask()
+	b.Bulk = bulk
 }
 
 // AtOnce reports whether Bob is to be read without waiting.
@@ -117,6 +130,8 @@ func (b Inbox) PutBack(since Inbox) Inbox {
 	if since.ManagerID != "" {
 		b.ManagerID, b.ManagerUserID = since.ManagerID, since.ManagerUserID
 	}
+	b.ManagerFollows = b.ManagerFollows || since.ManagerFollows
 	b.OnlyManager = b.OnlyManager && since.OnlyManager
+	b.Bulk = b.Bulk && since.Bulk
 	return b
 }

@@ -19,6 +19,9 @@ const (
 	// OneLoginTaskQueue is where activities run that call OneLogin; the
 	// server keeps its rate for all workers together.
 	OneLoginTaskQueue = "bob-onelogin-api"
+	// ownTaskQueue begins the name of the queue that one worker process has for
+	// itself.
+	ownTaskQueue = "bob-onelogin-worker/"
 
 	EmployeeSyncName = "EmployeeSync"
 	ReadBackName     = "ReadBack"
@@ -44,6 +47,10 @@ const (
 	// CreatedSignal carries an activities.CreatedUser to it.
 	CreatedSignal = "user-created"
 )
+
+// OwnTaskQueue is the queue of one worker process, named by an id that no other
+// has: the pages of a bulk run come from the process that read everybody.
+func OwnTaskQueue(processID string) string { return ownTaskQueue + processID }
 
 const employeeWorkflowPrefix = "employee/"
 
@@ -109,6 +116,9 @@ type EmployeeState struct {
 	Wake Wake `json:"wake,omitzero"`
 	// Read is the moment and the meaning of the last read of Bob.
 	Read LastRead `json:"read,omitzero"`
+	// ReportTo is the workflow ID of a bulk run that has not been told yet what
+	// came of this person.
+	ReportTo string `json:"reportTo,omitempty"`
 	// AwaitedBy lists reports that wait for this person's OneLogin user.
 	AwaitedBy []string `json:"awaitedBy,omitempty"`
 	// Last is for the next synchronisation.

@@ -1,5 +1,5 @@
 // Package workflows holds the deterministic code: what happens to one
-// employee, in which order, and what is waited for.
+// employee, or to everybody, in which order, and what is waited for.
 //
 // A workflow here is a list of steps. Whatever depends on the outside, on
 // settings, on a clock or on a time zone is decided in activities by pure
@@ -32,5 +32,6 @@ func Register(r worker.WorkflowRegistry, o Options) {
 	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, in EmployeeSyncInput) (Result, error) {
 		return employeeSyncWorkflow(ctx, o, in)
 	}, workflow.RegisterOptions{Name: EmployeeSyncName})
+	r.RegisterWorkflowWithOptions(bulkSyncWorkflow, workflow.RegisterOptions{Name: BulkSyncName})
 	r.RegisterWorkflowWithOptions(readBackWorkflow, workflow.RegisterOptions{Name: ReadBackName})
 }

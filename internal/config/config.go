@@ -71,6 +71,7 @@ type OneLogin struct {
 	Subdomain        string  `env:"ONELOGIN_SUBDOMAIN"`
 	BaseURL          string  `env:"ONELOGIN_BASE_URL"`
 	MaxRPS           float64 `env:"ONELOGIN_MAX_RPS" envDefault:"8"`
+	PageLimit        int     `env:"ONELOGIN_PAGE_LIMIT" envDefault:"100"`
 }
 
 // Worker is the configuration of the worker.
@@ -176,6 +177,8 @@ func describe(t reflect.Type) string {
 		return "a duration such as 30s or 5m"
 	case t.Kind() == reflect.Float64:
 		return "a number such as 8 or 2.5"
+	case t.Kind() == reflect.Int:
+		return "a whole number such as 100"
 	default:
 		return "a " + t.String()
 	}
@@ -224,6 +227,9 @@ func (o *OneLogin) Validate() error {
 	}
 	if o.BaseURL != "" {
 		mistakes = append(mistakes, validBaseURL("ONELOGIN_BASE_URL", o.BaseURL))
+	}
+	if o.PageLimit < 1 || o.PageLimit > 1000 {
+		mistakes = append(mistakes, errors.New("ONELOGIN_PAGE_LIMIT: must lie between 1 and 1000; 100 is what is proven on live accounts"))
 	}
 	// Written this way round, it refuses NaN as well.
 	if !(o.MaxRPS > 0 && o.MaxRPS <= 100) {

@@ -1,7 +1,8 @@
-// Package dispatch delivers events and requests to employees' workflows, and
-// asks them what they know. It is the only place outside the workflows that
-// knows how an employee's workflow is started: under the employee's own ID,
-// together with the signal, in one transaction of the Temporal server.
+// Package dispatch delivers events and requests to employees' workflows and to
+// bulk runs, and asks them what they know. It is the only place outside the
+// workflows that knows how they are started: an employee's under the employee's
+// own ID, together with the signal, in one transaction of the Temporal server;
+// a bulk run under one of two fixed IDs, or by a Schedule.
 package dispatch
 
 import (
@@ -14,7 +15,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -99,38 +99,6 @@ func (d *Dispatcher) Status(ctx context.Context, employeeID string) (workflows.S
 		return view, err
 	}
 	return view, answer.Get(&view)
-}
-
-// recallRuns bounds how many closed runs are looked through.
-const recallRuns = 20
-
-// Recall returns what earlier runs of an employee's workflow left for the
-// next, newest first, as far back as the namespace keeps closed workflows.
-func (d *Dispatcher) Recall(ctx context.Context, employeeID string) (activities.LastSync, error) {
-	var last activities.LastSync
-	id := workflows.EmployeeWorkflowID(employeeID)
-	closed, err := d.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Namespace: d.namespace, PageSize: recallRuns,
-		Query: fmt.Sprintf("WorkflowId = '%s' AND ExecutionStatus = 'Completed'", id),
-	})
-	if err != nil {
-		return last, fmt.Errorf("list closed runs of %s: %w", id, err)
-	}
-	for _, run := range closed.GetExecutions() {
-		var result workflows.Result
-		err := d.client.GetWorkflow(ctx, id, run.GetExecution().GetRunId()).Get(ctx, &result)
-		var gone *serviceerror.NotFound
-		switch {
-		case errors.As(err, &gone):
-			continue // retention has taken it since the listing
-		case err != nil:
-			return last, fmt.Errorf("read the result of an earlier run of %s: %w", id, err)
-		}
-		if last = last.Or(result.Last); last.Complete() {
-			break
-		}
-	}
-	return last, nil
 }
 
 // startOptions are those of every employee's workflow. It has no time-outs:
