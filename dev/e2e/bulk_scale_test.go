@@ -266,7 +266,7 @@ func TestBulkOfTwoThousand(t *testing.T) {
 	require.Equal(t, want[employee.Created], calls[createUser])
 	require.GreaterOrEqual(t, calls[logout], want[employee.Suspended])
 	require.Empty(t, p.Failures)
-	require.Equal(t, want, p.Outcomes)
+	require.Equal(t, want, nonzero(p.Outcomes))
 	require.Equal(t, changed+want[employee.Scheduled], p.Total)
 	require.Equal(t, p.Total, p.Done)
 	require.Equal(t, employees, p.Employees)
@@ -284,5 +284,5 @@ func TestBulkOfTwoThousand(t *testing.T) {
 	require.Equal(t, map[employee.Outcome]int{
 		employee.Scheduled: waiting, employee.Skipped: want[employee.Skipped] + old,
 		employee.Unchanged: employees - waiting - want[employee.Skipped] - old,
-	}, p.Outcomes)
+	}, nonzero(p.Outcomes))
 }
