@@ -166,7 +166,8 @@ func (d *Dispatcher) EndedSince(ctx context.Context, employeeID string, t time.T
 	id := workflows.EmployeeWorkflowID(employeeID)
 	ended, err := d.client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
 		Namespace: d.namespace,
-		Query: fmt.Sprintf("WorkflowId = '%s' AND CloseTime > '%s' AND ExecutionStatus != 'ContinuedAsNew'",
+		// SQL stores take a run without a closing time for one that closes last.
+		Query: fmt.Sprintf("WorkflowId = '%s' AND CloseTime > '%s' AND ExecutionStatus != 'ContinuedAsNew' AND ExecutionStatus != 'Running'",
 			id, t.UTC().Format(time.RFC3339Nano)),
 	})
 	if err != nil {
