@@ -151,10 +151,17 @@ type plan struct {
 	address   string
 	namespace string
 	workers   bool
+	// sim are arguments of the stand-ins, env variables of worker and starter;
+	// both come after the usual ones and so override them.
+	sim, env []string
 }
 
 func withServer(address string) option { return func(p *plan) { p.address = address } }
 func withoutWorker() option            { return func(p *plan) { p.workers = false } }
+func withSim(args ...string) option    { return func(p *plan) { p.sim = append(p.sim, args...) } }
+func withEnv(assignments ...string) option {
+	return func(p *plan) { p.env = append(p.env, assignments...) }
+}
 
 func newStack(t *testing.T, options ...option) *stack {
 	t.Helper()
@@ -197,11 +204,12 @@ func newStack(t *testing.T, options ...option) *stack {
 		"ONELOGIN_BASE_URL=" + s.oneURL, "ONELOGIN_CLIENT_ID=" + clientID, "ONELOGIN_CLIENT_SECRET=" + clientSecret,
 		"ONELOGIN_MAX_RPS=50", "STARTER_ADDR=" + starterAddr, "PAYLOAD_KEYS=" + payloadKeys,
 	}
-	s.start("sim",
+	s.env = append(s.env, p.env...)
+	s.start("sim", append([]string{
 		"--bob-addr", bobAddr, "--onelogin-addr", oneAddr, "--employees", "0",
-		"--webhook-url", s.starterURL+"/webhooks/bob", "--webhook-secret", webhookSecret,
+		"--webhook-url", s.starterURL + "/webhooks/bob", "--webhook-secret", webhookSecret,
 		"--onelogin-client-id", clientID, "--onelogin-client-secret", clientSecret, "--bob-user", bobUser, "--bob-token", bobToken,
-	)
+	}, p.sim...)...)
 	s.answers(s.bobURL + "/_sim/calls")
 	s.answers(s.oneURL + "/_sim/calls")
 	s.start("starter", "serve")
@@ -238,16 +246,18 @@ func (s *stack) check() {
 	workflows.Register(replayer, workflows.Options{SettleDelay: time.Hour})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	list, err := s.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, PageSize: 50})
-	if err != nil {
-		return // the test's own server is gone
-	}
-	for _, info := range list.GetExecutions() {
-		h := s.history(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
-		s.checkPrivacy(ctx, info, h)
-		execution := workflow.Execution{ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId()}
-		if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
-			s.t.Errorf("%s does not replay: %v", info.GetExecution().GetWorkflowId(), err)
+	for _, query := range []string{"WorkflowType = '" + workflows.BulkSyncName + "'", "WorkflowType != '" + workflows.BulkSyncName + "'"} {
+		list, err := s.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, PageSize: 50, Query: query})
+		if err != nil {
+			return // the test's own server is gone
+		}
+		for _, info := range list.GetExecutions() {
+			h := s.history(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
+			s.checkPrivacy(ctx, info, h)
+			execution := workflow.Execution{ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId()}
+			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
+				s.t.Errorf("%s does not replay: %v", info.GetExecution().GetWorkflowId(), err)
+			}
 		}
 	}
 }
@@ -320,7 +330,7 @@ func (s *stack) startWorker() {
 	s.t.Helper()
 	s.worker = s.start("worker")
 	s.eventually("the worker polls", 30*time.Second, func() bool {
-		return strings.Count(s.worker.log.String(), "Started Worker") == 2
+		return strings.Count(s.worker.log.String(), "Started Worker") == 3
 	})
 }
 
@@ -443,10 +453,17 @@ func (s *stack) seed(user map[string]any) int64 {
 // calls returns and forgets the calls to OneLogin that are about users.
 func (s *stack) calls() map[string]int {
 	s.t.Helper()
-	all := map[string]int{}
-	require.NoError(s.t, json.Unmarshal(s.do(http.MethodGet, s.oneURL+"/_sim/calls", nil), &all))
+	all := s.callsOf(s.oneURL)
 	s.do(http.MethodDelete, s.oneURL+"/_sim/calls", nil)
 	delete(all, "POST /auth/oauth2/v2/token")
+	return all
+}
+
+// callsOf returns the calls that a stand-in has counted, and goes on counting.
+func (s *stack) callsOf(base string) map[string]int {
+	s.t.Helper()
+	all := map[string]int{}
+	require.NoError(s.t, json.Unmarshal(s.do(http.MethodGet, base+"/_sim/calls", nil), &all))
 	return all
 }
 
