@@ -55,10 +55,12 @@ func (p *planner) person(ctx context.Context, r employee.Record) (verdict, error
 		Reason: read.Decision.Reason,
 		Order: &BulkOrder{
 			ReadAt: p.at, FreshUntil: p.at.Add(p.settings.Limits.FreshFor), Decision: read.Decision,
-			Desired: p.settings.Map(read.Record),
-			Digest:  read.Digest, SettingsVersion: read.SettingsVersion, Listed: Listed{At: p.at},
+			Digest: read.Digest, SettingsVersion: read.SettingsVersion, Listed: Listed{At: p.at},
 		},
 	}}
+	if !read.Decision.OutOfScope {
+		v.Order.Desired = p.settings.Map(read.Record)
+	}
 	v.manager = v.Order.Desired.Manager.EmployeeID
 	var err error
 	switch read.Decision.Phase {
@@ -172,17 +174,23 @@ func lateOf(d lifecycle.Decision) time.Time {
 
 func (p *planner) leaving(ctx context.Context, v *verdict) error {
 	o := v.Order
-	in := EnforceStatusInput{EmployeeID: v.Key.EmployeeID, Email: attribute(o.Desired, mapping.AttrEmail), Username: attribute(o.Desired, mapping.AttrUsername)}
+	in := EnforceStatusInput{
+		EmployeeID: v.Key.EmployeeID, OutOfScope: o.Decision.OutOfScope,
+		Email: attribute(o.Desired, mapping.AttrEmail), Username: attribute(o.Desired, mapping.AttrUsername),
+	}
 	m, decision, err := p.leaver(ctx, in, match{})
 	if err != nil {
 		return err
 	}
 	if !m.found {
 		v.Outcome, v.Reason, v.inLine = employee.Skipped, "Has left: "+decision.Rule, true
+		if o.Decision.OutOfScope {
+			v.Reason = o.Decision.Reason + ": " + decision.Rule
+		}
 		return nil
 	}
 	o.Listed.User, v.UserID = &m.user, m.user.ID()
-	if o.Desired.Missing == "" {
+	if o.Desired.Missing == "" && !o.Decision.OutOfScope {
 		c, err := p.against(ctx, v, optimistic)
 		if err != nil {
 			return err

@@ -66,14 +66,14 @@ func file(t *testing.T, content string) string {
 func TestLoadWorkerDefaults(t *testing.T) {
 	want := Worker{
 		Bob:         Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, BaseURL: "https://api.hibob.com/v1"},
-		OneLogin:    OneLogin{ClientID: "client-sample", ClientSecret: loginSecret, Region: "us", MaxRPS: 8},
+		OneLogin:    OneLogin{ClientID: "client-sample", ClientSecret: loginSecret, Region: "us", MaxRPS: 8, PageLimit: 100},
 		SettleDelay: 30 * time.Second,
 		LogLevel:    "info",
 	}
 	tests := map[string]environment{
 		"not set": {},
 		"set to nothing, as a compose file does": {
-			"BOB_BASE_URL": "", "ONELOGIN_REGION": "", "ONELOGIN_SUBDOMAIN": "", "ONELOGIN_BASE_URL": "", "ONELOGIN_MAX_RPS": "",
+			"BOB_BASE_URL": "", "ONELOGIN_REGION": "", "ONELOGIN_SUBDOMAIN": "", "ONELOGIN_BASE_URL": "", "ONELOGIN_MAX_RPS": "", "ONELOGIN_PAGE_LIMIT": "",
 			"BOB_SETTLE_DELAY": "", "PROVISIONING_FILE": "", "LOG_LEVEL": "", "BOB_SERVICE_USER_TOKEN_FILE": "", "ONELOGIN_CLIENT_SECRET_FILE": "",
 			"PAYLOAD_KEYS": "", "PAYLOAD_KEYS_FILE": "",
 		},
@@ -94,7 +94,7 @@ func TestLoadWorkerReadsEveryVariable(t *testing.T) {
 	got, err := LoadWorker(environment{
 		"BOB_SERVICE_USER_ID": "SERVICE-sample", "BOB_SERVICE_USER_TOKEN_FILE": token, "BOB_BASE_URL": "https://api.sandbox.hibob.com/v1",
 		"BOB_SETTLE_DELAY": "1m", "ONELOGIN_CLIENT_ID": "client-sample", "ONELOGIN_CLIENT_SECRET_FILE": secret,
-		"ONELOGIN_REGION": "eu", "ONELOGIN_SUBDOMAIN": "acme", "ONELOGIN_BASE_URL": "http://127.0.0.1:8092", "ONELOGIN_MAX_RPS": "2.5",
+		"ONELOGIN_REGION": "eu", "ONELOGIN_SUBDOMAIN": "acme", "ONELOGIN_BASE_URL": "http://127.0.0.1:8092", "ONELOGIN_MAX_RPS": "2.5", "ONELOGIN_PAGE_LIMIT": "50",
 		"PROVISIONING_FILE": policy, "LOG_LEVEL": "debug",
 	}.list())
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestLoadWorkerReadsEveryVariable(t *testing.T) {
 		Bob: Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, TokenFile: token, BaseURL: "https://api.sandbox.hibob.com/v1"},
 		OneLogin: OneLogin{
 			ClientID: "client-sample", ClientSecret: loginSecret, ClientSecretFile: secret,
-			Region: "eu", Subdomain: "acme", BaseURL: "http://127.0.0.1:8092", MaxRPS: 2.5,
+			Region: "eu", Subdomain: "acme", BaseURL: "http://127.0.0.1:8092", MaxRPS: 2.5, PageLimit: 50,
 		},
 		SettleDelay: time.Minute, ProvisioningFile: policy, LogLevel: "debug",
 	}, got)
@@ -160,6 +160,8 @@ func TestLoadWorkerRefuses(t *testing.T) {
 		{"fewer than no calls a second", environment{"ONELOGIN_MAX_RPS": "-1"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"more calls a second than OneLogin takes", environment{"ONELOGIN_MAX_RPS": "101"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"calls a second that are no number", environment{"ONELOGIN_MAX_RPS": "NaN"}, "ONELOGIN_MAX_RPS: must be above 0"},
+		{"users on no page", environment{"ONELOGIN_PAGE_LIMIT": "0"}, "ONELOGIN_PAGE_LIMIT: must lie between 1 and 1000"},
+		{"more users a page than anybody takes", environment{"ONELOGIN_PAGE_LIMIT": "1001"}, "ONELOGIN_PAGE_LIMIT: must lie between 1 and 1000"},
 		{"calls a second without end", environment{"ONELOGIN_MAX_RPS": "+Inf"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"a delay without a unit", environment{"BOB_SETTLE_DELAY": "30"}, "BOB_SETTLE_DELAY: must be a duration"},
 		{"a delay into the past", environment{"BOB_SETTLE_DELAY": "-1s"}, "BOB_SETTLE_DELAY: must lie between"},
@@ -197,7 +199,7 @@ func TestUnreadableVariablesAreNamed(t *testing.T) {
 			})
 		}
 	}
-	require.ElementsMatch(t, []string{"BOB_SETTLE_DELAY", "ONELOGIN_MAX_RPS"}, notText(reflect.TypeFor[Worker]()))
+	require.ElementsMatch(t, []string{"BOB_SETTLE_DELAY", "ONELOGIN_MAX_RPS", "ONELOGIN_PAGE_LIMIT"}, notText(reflect.TypeFor[Worker]()))
 }
 
 // notText lists the variables that are parsed into something else than text.
