@@ -451,11 +451,22 @@ func TestBulkKnowsWhoCameBack(t *testing.T) {
 		again := newHire(hireID(i), p.ManagerID)
 		again["email"] = p.Record["email"]
 		s.put(hireID(i), again)
-		s.bulk()
-		s.bulk()
+		out := s.bulk()
+		require.Equal(t, map[employee.Outcome]int{employee.Relinked: 1}, changed(out.Outcomes))
 		require.Nil(t, s.user(p.ID), "the old record has no user any more")
 		require.Equal(t, 1, s.userStatus(hireID(i)), "who works here can log in")
+		calls := s.calls()
+		require.Equal(t, 1, writes(calls))
+		require.Zero(t, calls[logout], "nobody is logged out")
 		return
 	}
 	t.Fatal("nobody has left")
+}
+
+// changed leaves out the outcomes of those who are in line.
+func changed(outcomes map[employee.Outcome]int) map[employee.Outcome]int {
+	told := nonzero(outcomes)
+	delete(told, employee.Unchanged)
+	delete(told, employee.Skipped)
+	return told
 }
