@@ -55,7 +55,7 @@ func (p *planner) person(ctx context.Context, r employee.Record) (verdict, error
 		Reason: read.Decision.Reason,
 		Order: &BulkOrder{
 			ReadAt: p.at, FreshUntil: p.at.Add(p.settings.Limits.FreshFor), Decision: read.Decision,
-			Desired: mapping.Map(p.settings.Rules, mapping.DefaultListFields(), r),
+			Desired: p.settings.Map(read.Record),
 			Digest:  read.Digest, SettingsVersion: read.SettingsVersion, Listed: Listed{At: p.at},
 		},
 	}}
@@ -228,10 +228,8 @@ func (p *planner) prepared(ctx context.Context, v *verdict, last LastSync) (*ups
 }
 
 func attribute(d mapping.Desired, name string) string {
-	if v := d.Attributes[name]; v != nil {
-		return *v
-	}
-	return ""
+	value, _ := d.Value(name)
+	return value
 }
 
 // reasonAhead says what is going to happen to a user that exists.

@@ -105,7 +105,7 @@ func (a *Activities) judge(ctx context.Context, in ReadEmployeeInput, settings m
 		Revoked: in.Revoked && !out.RevocationOutdated,
 	})
 	// A leaver's access does not hang on the label of a title.
-	if err := a.addLabels(ctx, &out.Record); err != nil && out.Decision.Phase != lifecycle.PhaseLeave {
+	if err := a.addLabels(ctx, settings.ListFields(), &out.Record); err != nil && out.Decision.Phase != lifecycle.PhaseLeave {
 		return err
 	}
 	if rule, admitted := admits(settings.Scope, in.EmployeeID, *out); !admitted {
@@ -120,21 +120,17 @@ func (a *Activities) judge(ctx context.Context, in ReadEmployeeInput, settings m
 }
 
 // admits asks the scope about a person. Of somebody whom Bob knows no more
-// only the id can be asked, and of a leaver only what Bob still says: an
-// address or a site that is missing is no reason to leave a leaver inside.
+// only the id can be asked; and a field that Bob does not show, or that is
+// empty, is no reason to leave a leaver inside.
 func admits(scope mapping.Scope, id string, read ReadEmployeeResult) (string, bool) {
 	if !read.Found {
 		return mapping.Scope{Exclude: scope.Exclude}.Admits(employee.Record{ID: id})
 	}
-	if read.Decision.Phase == lifecycle.PhaseLeave {
-		if _, p, _ := read.Record.Text(mapping.FieldEmail); p != employee.Present {
-			scope.EmailDomains = nil
-		}
-		if _, p, _ := read.Record.Text(lifecycle.FieldSite); p != employee.Present {
-			scope.Sites = nil
-		}
+	d := scope.Decide(read.Record)
+	if read.Decision.Phase == lifecycle.PhaseLeave && !d.Certain {
+		return "", true
 	}
-	return scope.Admits(read.Record)
+	return d.Rule, d.Admitted
 }
 
 // addressOfDeleted returns the address of a deleted person if nobody else in
@@ -153,10 +149,10 @@ func (a *Activities) addressOfDeleted(ctx context.Context, in ReadEmployeeInput)
 
 // addLabels gives list fields their label where Bob's answer left it out. A
 // list that Bob does not have gives none; the mapping says what that leaves out.
-func (a *Activities) addLabels(ctx context.Context, r *employee.Record) error {
-	for field, list := range mapping.DefaultListFields() {
+func (a *Activities) addLabels(ctx context.Context, lists mapping.ListFields, r *employee.Record) error {
+	for field, list := range lists {
 		id, presence, err := r.Text(field)
-		if err != nil || presence != employee.Present {
+		if err != nil || presence != employee.Present || list == "" {
 			continue
 		}
 		if _, p := r.Label(field); p == employee.Present {

@@ -200,23 +200,32 @@ func matchFor(employeeID string, user *onelogin.User) match {
 // prepare completes what the mapping wants by what only OneLogin knows: which
 // custom attributes are defined, and the manager's id.
 func (u *upsert) prepare(ctx context.Context) error {
-	u.desired = mapping.Attributes{}
-	for name, value := range u.in.Desired.Attributes {
+	var err error
+	if u.desired, err = u.defined(ctx, u.in.Desired.Attributes); err != nil {
+		return err
+	}
+	u.desired.Set(mapping.AttrExternalID, u.in.EmployeeID)
+	return u.prepareManager(ctx)
+}
+
+// defined leaves out the custom attributes that OneLogin does not have.
+func (u *upsert) defined(ctx context.Context, all mapping.Attributes) (mapping.Attributes, error) {
+	attributes := mapping.Attributes{}
+	for name, value := range all {
 		if shortname, custom := mapping.CustomShortname(name); custom {
 			create := u.settings.CreateCustomAttributes
 			defined, err := u.attributes.has(ctx, u.OneLogin, shortname, create && !u.planning)
 			if err != nil {
-				return fmt.Errorf("read the custom attributes: %w", err)
+				return nil, fmt.Errorf("read the custom attributes: %w", err)
 			}
 			if !defined && !(create && u.planning) {
 				u.note("%s is left out: OneLogin has no custom attribute of that shortname; define it there, or set create_custom_attributes: true", name)
 				continue
 			}
 		}
-		u.desired[name] = value
+		attributes[name] = value
 	}
-	u.desired.Set(mapping.AttrExternalID, u.in.EmployeeID)
-	return u.prepareManager(ctx)
+	return attributes, nil
 }
 
 func (u *upsert) prepareManager(ctx context.Context) error {
@@ -255,7 +264,10 @@ func (u *upsert) prepareManager(ctx context.Context) error {
 
 func (u *upsert) create(ctx context.Context) (UpsertUserResult, error) {
 	status, rule := lifecycle.StatusOnCreate(u.settings.Policy, u.in.Standing)
-	attributes := mapping.Attributes{}
+	attributes, err := u.defined(ctx, u.in.Desired.OnCreate)
+	if err != nil {
+		return UpsertUserResult{}, err
+	}
 	for name, value := range u.desired {
 		if value != nil {
 			attributes[name] = value
@@ -490,10 +502,8 @@ func (u *upsert) refused(err error) error {
 }
 
 func (u *upsert) text(attribute string) string {
-	if v := u.desired[attribute]; v != nil {
-		return *v
-	}
-	return ""
+	value, _ := u.in.Desired.Value(attribute)
+	return value
 }
 
 func (u *upsert) note(format string, args ...any) {

@@ -19,6 +19,7 @@ type cli struct {
 	Serve  serveCommand  `cmd:"" help:"Receive Bob's webhooks on STARTER_ADDR: POST /webhooks/bob, GET /healthz, GET /readyz."`
 	Sync   syncCommand   `cmd:"" help:"Synchronise one person now, and print what was found, decided and changed."`
 	Status statusCommand `cmd:"" help:"Show where one employee's workflow stands."`
+	Codec  codecCommand  `cmd:"" help:"Decrypt for Temporal's web UI and CLI on CODEC_ADDR, or make a key."`
 }
 
 func main() {

@@ -71,7 +71,7 @@ func run(ctx context.Context, environ []string) error {
 	if err := errors.Join(bobErr, oneLoginErr); err != nil {
 		return err
 	}
-	temporal, namespace, err := connect.Temporal(ctx, z)
+	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, z)
 	if err != nil {
 		return err
 	}

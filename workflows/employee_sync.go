@@ -567,11 +567,12 @@ func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, seen sight) 
 func (s *employeeSync) leave(ctx workflow.Context, seen sight) error {
 	desired := seen.desired
 	in := activities.EnforceStatusInput{EmployeeID: s.employeeID, Email: seen.Address, Desired: desired, Listed: seen.listed}
-	if v := desired.Attributes[mapping.AttrEmail]; v != nil {
-		in.Email = *v
+	if email, ok := desired.Value(mapping.AttrEmail); ok {
+		in.Email = email
 	}
-	if in.Username = in.Email; desired.Attributes[mapping.AttrUsername] != nil {
-		in.Username = *desired.Attributes[mapping.AttrUsername]
+	in.Username = in.Email
+	if username, ok := desired.Value(mapping.AttrUsername); ok {
+		in.Username = username
 	}
 	var out activities.EnforceStatusResult
 	err := s.executeFirst(ctx, callOptions(OneLoginTaskQueue, "Suspend the OneLogin user and end the sessions", priorityLeaver),

@@ -30,10 +30,12 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"bob-onelogin/internal/payload"
 	"bob-onelogin/workflows"
 )
 
 // record rewrites the histories that the replay tests of the workflows use.
+// They are recorded without encryption, so that people can read them too.
 var record = flag.Bool("record", false, "rewrite workflows/testdata/histories")
 
 // What every process of the tests is told. None of it may turn up in a log.
@@ -50,6 +52,9 @@ var (
 	binaries   string
 	devServer  *testsuite.DevServer
 	devAddress string
+	// payloadKeys are those of all processes; none while recording.
+	payloadKeys string
+	keys        payload.Keys
 )
 
 func TestMain(m *testing.M) {
@@ -61,6 +66,12 @@ func run(m *testing.M) int {
 	var err error
 	if root, err = filepath.Abs("../.."); err != nil {
 		return fail(err)
+	}
+	if !*record {
+		payloadKeys = payload.NewKey("e2e")
+		if keys, err = payload.ParseKeys(payloadKeys); err != nil {
+			return fail(err)
+		}
 	}
 	if binaries, err = os.MkdirTemp("", "bob-onelogin-e2e-"); err != nil {
 		return fail(err)
@@ -129,6 +140,8 @@ type stack struct {
 	bobURL, oneURL, starterURL string
 	worker                     *process
 	logs                       []*lockedBuffer
+	// plainInput: an operator without keys has started or signalled something.
+	plainInput bool
 }
 
 // option changes a stack before its processes start.
@@ -161,7 +174,10 @@ func newStack(t *testing.T, options ...option) *stack {
 		p.namespace = p.namespace[:200]
 	}
 	s := &stack{t: t, namespace: p.namespace, address: p.address}
-	c, err := client.Dial(client.Options{HostPort: p.address, Namespace: p.namespace, Logger: quiet{}})
+	c, err := client.Dial(client.Options{
+		HostPort: p.address, Namespace: p.namespace, Logger: quiet{},
+		DataConverter: keys.DataConverter(), FailureConverter: keys.FailureConverter(),
+	})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	s.temporal = c
@@ -186,7 +202,7 @@ func newStack(t *testing.T, options ...option) *stack {
 		"BOB_BASE_URL=" + s.bobURL + "/v1", "BOB_SERVICE_USER_ID=" + bobUser, "BOB_SERVICE_USER_TOKEN=" + bobToken,
 		"BOB_WEBHOOK_SECRETS=" + webhookSecret, "BOB_SETTLE_DELAY=1s",
 		"ONELOGIN_BASE_URL=" + s.oneURL, "ONELOGIN_CLIENT_ID=" + clientID, "ONELOGIN_CLIENT_SECRET=" + clientSecret,
-		"ONELOGIN_MAX_RPS=50", "STARTER_ADDR=" + starterAddr,
+		"ONELOGIN_MAX_RPS=50", "STARTER_ADDR=" + starterAddr, "PAYLOAD_KEYS=" + payloadKeys,
 	}
 	s.env = append(s.env, p.env...)
 	s.start("sim", append([]string{
@@ -205,12 +221,16 @@ func newStack(t *testing.T, options ...option) *stack {
 	return s
 }
 
-// check looks at what a test leaves behind: histories that replay and stay
-// small, and logs without personal data or secrets.
+// check looks at what a test leaves behind: histories that replay, stay small
+// and are encrypted, and logs without personal data or secrets.
 func (s *stack) check() {
+	secrets := []string{bobToken, webhookSecret, clientSecret}
+	if _, key, ok := strings.Cut(payloadKeys, ":"); ok {
+		secrets = append(secrets, key)
+	}
 	for _, log := range s.logs {
 		text := log.String()
-		for _, secret := range []string{bobToken, webhookSecret, clientSecret, "@example.com", "Juniper", "+44 7700"} {
+		for _, secret := range append(secrets, "@example.com", "Juniper", "+44 7700") {
 			if strings.Contains(text, secret) {
 				s.t.Errorf("a log contains %q:\n%s", secret, tail(text))
 			}
@@ -219,7 +239,10 @@ func (s *stack) check() {
 			s.t.Errorf("a process raced or panicked:\n%s", tail(text))
 		}
 	}
-	replayer := worker.NewWorkflowReplayer()
+	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{
+		DataConverter: keys.DataConverter(), FailureConverter: keys.FailureConverter(),
+	})
+	require.NoError(s.t, err)
 	workflows.Register(replayer, workflows.Options{SettleDelay: time.Hour})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -230,6 +253,7 @@ func (s *stack) check() {
 		}
 		for _, info := range list.GetExecutions() {
 			h := s.history(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
+			s.checkPrivacy(ctx, info, h)
 			if len(h.GetEvents()) < 3 {
 				continue // started, and no worker has had it in hand
 			}
@@ -318,7 +342,12 @@ func (s *stack) kill() { s.worker.stop(syscall.SIGKILL) }
 
 // starterCommand runs an operator's command and returns what it printed.
 func (s *stack) starterCommand(args ...string) (string, error) {
-	cmd := exec.Command(filepath.Join(binaries, "starter"), args...)
+	return s.command(filepath.Join(binaries, "starter"), args...)
+}
+
+// command runs a program to its end, and returns what it printed.
+func (s *stack) command(path string, args ...string) (string, error) {
+	cmd := exec.CommandContext(s.t.Context(), path, args...)
 	cmd.Env = s.env
 	out, err := cmd.CombinedOutput()
 	return string(out), err

@@ -27,12 +27,13 @@ import (
 type Dispatcher struct {
 	client    client.Client
 	namespace string
+	patience  patience
 	tracking  tracking
 }
 
 // New returns a dispatcher for a namespace.
 func New(c client.Client, namespace string) *Dispatcher {
-	return &Dispatcher{client: c, namespace: namespace}
+	return &Dispatcher{client: c, namespace: namespace, patience: defaultPatience}
 }
 
 // Signal delivers an event to an employee's workflow, starting it if it does

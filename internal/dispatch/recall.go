@@ -166,8 +166,9 @@ func (d *Dispatcher) EndedSince(ctx context.Context, employeeID string, t time.T
 	id := workflows.EmployeeWorkflowID(employeeID)
 	ended, err := d.client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
 		Namespace: d.namespace,
-		// SQL stores take a run without a closing time for one that closes last.
-		Query: fmt.Sprintf("WorkflowId = '%s' AND CloseTime > '%s' AND ExecutionStatus != 'ContinuedAsNew' AND ExecutionStatus != 'Running'",
+		// Servers on SQL take a run that has not closed for one that closes at the
+		// end of time: the status has to be named.
+		Query: fmt.Sprintf("WorkflowId = '%s' AND CloseTime > '%s' AND ExecutionStatus IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')",
 			id, t.UTC().Format(time.RFC3339Nano)),
 	})
 	if err != nil {
