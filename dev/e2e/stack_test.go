@@ -254,6 +254,9 @@ func (s *stack) check() {
 		for _, info := range list.GetExecutions() {
 			h := s.history(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
 			s.checkPrivacy(ctx, info, h)
+			if len(h.GetEvents()) < 3 {
+				continue // started, and no worker has had it in hand
+			}
 			execution := workflow.Execution{ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId()}
 			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
 				s.t.Errorf("%s does not replay: %v", info.GetExecution().GetWorkflowId(), err)
