@@ -238,16 +238,22 @@ func (s *stack) check() {
 	workflows.Register(replayer, workflows.Options{SettleDelay: time.Hour})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	list, err := s.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, PageSize: 50})
-	if err != nil {
-		return // the test's own server is gone
-	}
-	for _, info := range list.GetExecutions() {
-		h := s.history(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
-		s.checkPrivacy(ctx, info, h)
-		execution := workflow.Execution{ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId()}
-		if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
-			s.t.Errorf("%s does not replay: %v", info.GetExecution().GetWorkflowId(), err)
+	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, PageSize: 50}
+	for {
+		list, err := s.temporal.ListWorkflow(ctx, request)
+		if err != nil {
+			return // the test's own server is gone
+		}
+		for _, info := range list.GetExecutions() {
+			execution := workflow.Execution{ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId()}
+			h := s.history(ctx, execution.ID, execution.RunID)
+			s.checkPrivacy(ctx, info, h)
+			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
+				s.t.Errorf("%s does not replay: %v", execution.ID, err)
+			}
+		}
+		if request.NextPageToken = list.GetNextPageToken(); len(request.NextPageToken) == 0 {
+			return
 		}
 	}
 }
