@@ -67,7 +67,7 @@ func (p *planner) person(ctx context.Context, r employee.Record) (verdict, error
 	case lifecycle.PhaseWait:
 		v.Outcome, v.inLine = employee.Scheduled, p.waitsFor(r.ID, read.Decision.WakeAt)
 	case lifecycle.PhaseNone:
-		v.Outcome, v.inLine = employee.Skipped, true
+		p.skip(&v)
 	case lifecycle.PhaseLeave:
 		err = p.leaving(ctx, &v)
 	default:
@@ -89,10 +89,18 @@ func (p *planner) waitsFor(employeeID string, moment time.Time) bool {
 	return waits && due.Truncate(time.Second).Equal(moment.Truncate(time.Second))
 }
 
+// skip plans nothing for a person, whose workflow may have to wait all the same:
+// somebody who cannot be provisioned can still have a last day.
+func (p *planner) skip(v *verdict) {
+	d := v.Order.Decision
+	v.Outcome, v.inLine = employee.Skipped, d.WakeAt.IsZero() || p.waitsFor(v.Key.EmployeeID, lateOf(d))
+}
+
 func (p *planner) provision(ctx context.Context, v *verdict) error {
 	id, o := v.Key.EmployeeID, v.Order
 	if o.Desired.Missing != "" {
-		v.Outcome, v.Reason, v.inLine = employee.Skipped, o.Desired.Missing, true
+		v.Reason = o.Desired.Missing
+		p.skip(v)
 		return nil
 	}
 	m, err := p.findLinked(ctx, id, userFields(p.settings))

@@ -76,6 +76,9 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *tr
 	}
 	out.User = refTo(m.user)
 	switch {
+	case decision.Action == lifecycle.Suspend && in.Listed != nil && t.before == nil && !a.fresh(*in.Listed):
+		// An attempt that waited for long: Bob may have taken it back.
+		return EnforceStatusResult{}, errOutdated
 	case decision.Action == lifecycle.Suspend:
 		t.intend(intent{Outcome: employee.Suspended})
 		suspended, err := a.OneLogin.UpdateUser(ctx, m.user.ID(), onelogin.Attributes{mapping.AttrStatus: int64(onelogin.StatusSuspended)})

@@ -149,18 +149,33 @@ func (u *upsert) look(ctx context.Context) (match, error) {
 	if u.in.Known != nil {
 		return u.matchOf(u.in.Known), nil
 	}
-	if u.in.Listed != nil && !u.try.again {
-		if err := u.stillStands(ctx, u.in.EmployeeID, *u.in.Listed); err != nil {
+	switch l := u.in.Listed; {
+	case l == nil:
+	case !u.try.again:
+		if err := u.stillStands(ctx, u.in.EmployeeID, *l); err != nil {
 			return match{}, err
 		}
-		return u.matchOf(u.in.Listed.User), nil
+		return u.matchOf(l.User), nil
+	case u.try.before == nil && !u.fresh(*l):
+		// Nothing of it was written, and what Bob said is old by now.
+		return match{}, errOutdated
 	}
 	return u.findLinked(ctx, u.in.EmployeeID, userFields(u.settings))
 }
 
-// stillStands refuses what a listing says of a person if another run of their
-// workflow has ended since: what it did, the listing does not show.
+// fresh reports whether what a bulk run has read may still be acted on. The
+// work may have waited for its turn, or for OneLogin's next hour.
+func (a *Activities) fresh(l Listed) bool {
+	return time.Since(l.At) < a.Settings().Limits.FreshFor
+}
+
+// stillStands refuses what a listing says of a person if it is old, or if
+// another run of their workflow has ended since: what that did, the listing
+// does not show.
 func (a *Activities) stillStands(ctx context.Context, employeeID string, l Listed) error {
+	if !a.fresh(l) {
+		return errOutdated
+	}
 	overtaken, err := a.EndedSince(ctx, employeeID, l.At.Add(-clockSkew))
 	switch {
 	case err != nil:
@@ -176,9 +191,9 @@ func (a *Activities) stillStands(ctx context.Context, employeeID string, l Liste
 // thought to lie apart.
 const clockSkew = time.Minute
 
-// errOutdated: another run of the person's workflow has ended since a bulk
-// run read both sides, so that what it read is not to be acted on.
-var errOutdated = errors.New("another synchronisation of this person has ended since both sides were read")
+// errOutdated: what a bulk run read is old, or another run of the person's
+// workflow has ended since, so that it is not to be acted on.
+var errOutdated = errors.New("what the bulk run read of this person is out of date; it is read anew")
 
 func (u *upsert) matchOf(user *onelogin.User) match { return matchFor(u.in.EmployeeID, user) }
 

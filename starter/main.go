@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -19,8 +20,19 @@ type cli struct {
 	Serve  serveCommand  `cmd:"" help:"Receive Bob's webhooks on STARTER_ADDR: POST /webhooks/bob, GET /healthz, GET /readyz."`
 	Sync   syncCommand   `cmd:"" help:"Synchronise one person now, and print what was found, decided and changed."`
 	Status statusCommand `cmd:"" help:"Show where one employee's workflow stands."`
-	Codec  codecCommand  `cmd:"" help:"Decrypt for Temporal's web UI and CLI on CODEC_ADDR, or make a key."`
+
+	Bulk     bulkCommand     `cmd:"" help:"Bring everybody in line, or show what would change; watch, pause, resume or cancel a bulk run."`
+	Schedule scheduleCommand `cmd:"" help:"Show, set or delete the Schedule of bulk runs."`
+	Codec    codecCommand    `cmd:"" help:"Decrypt for Temporal's web UI and CLI on CODEC_ADDR, or make a key."`
 }
+
+// exitError ends the command with a code of its own.
+type exitError struct {
+	code int
+	error
+}
+
+func (e *exitError) Unwrap() error { return e.error }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -37,6 +49,11 @@ func main() {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "starter:", err)
-		os.Exit(1)
+		code := 1
+		var exit *exitError
+		if errors.As(err, &exit) {
+			code = exit.code
+		}
+		os.Exit(code)
 	}
 }

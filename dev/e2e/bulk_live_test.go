@@ -63,6 +63,7 @@ func TestLiveLeaverOvertakesABulkRun(t *testing.T) {
 	_, err := s.end(run)
 	var cancelled *temporal.CanceledError
 	require.ErrorAs(t, err, &cancelled)
+	p = workflows.BulkProgress{}
 	require.NoError(t, cancelled.Details(&p))
 	require.True(t, p.Cancelled)
 	require.Zero(t, p.Running, "what ran has finished")
@@ -110,11 +111,14 @@ func TestBulkLeavesABudgetToLiveEvents(t *testing.T) {
 		return strings.Contains(s.progress().Waiting, "waiting for OneLogin's budget until")
 	})
 	p, l := s.progress(), s.limits()
+	t.Logf("of 600 calls an hour: %d made, %d kept", l.Budgets[0].Calls, p.Reserve)
 	require.Equal(t, 60, p.Reserve)
 	require.Zero(t, l.RefusedByBudget+l.RefusedByBurst, "calls refused")
 	require.Len(t, l.Budgets, 1)
-	require.GreaterOrEqual(t, l.Budgets[0].Calls, 600*9/10-10, "the budget is used")
-	require.LessOrEqual(t, l.Budgets[0].Calls, 540, "the reserve is left")
+	require.GreaterOrEqual(t, l.Budgets[0].Calls, 540, "the budget is used")
+	// As many calls as the worker makes at once may be under way when the last
+	// one is made that leaves the reserve.
+	require.LessOrEqual(t, l.Budgets[0].Calls, 543, "the reserve is left")
 	require.Zero(t, p.Running)
 	require.Equal(t, p.Done, s.created())
 
@@ -131,12 +135,13 @@ func TestBulkLeavesABudgetToLiveEvents(t *testing.T) {
 func TestBulkGoesOnWithEachBudget(t *testing.T) {
 	t.Parallel()
 	const budget, n = 100, 250
-	s := newBulkStack(t, 20, withSim("--hourly-budget", fmt.Sprint(budget), "--budget-window", "15s"))
+	s := newBulkStack(t, 20, withSim("--hourly-budget", fmt.Sprint(budget), "--budget-window", "10s"))
 	s.hires(n)
 	p := s.bulk()
 	require.Equal(t, n, p.Outcomes[employee.Created])
 	require.Equal(t, n, s.created())
 	l := s.limits()
+	t.Logf("budgets: %+v", l.Budgets)
 	require.Zero(t, l.RefusedByBudget+l.RefusedByBurst, "calls refused")
 	require.GreaterOrEqual(t, len(l.Budgets), 3)
 	for i, b := range l.Budgets {

@@ -246,18 +246,25 @@ func (s *stack) check() {
 	workflows.Register(replayer, workflows.Options{SettleDelay: time.Hour})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for _, query := range []string{"WorkflowType = '" + workflows.BulkSyncName + "'", "WorkflowType != '" + workflows.BulkSyncName + "'"} {
-		list, err := s.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, PageSize: 50, Query: query})
+	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, PageSize: 200}
+	for {
+		list, err := s.temporal.ListWorkflow(ctx, request)
 		if err != nil {
 			return // the test's own server is gone
 		}
 		for _, info := range list.GetExecutions() {
-			h := s.history(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
-			s.checkPrivacy(ctx, info, h)
 			execution := workflow.Execution{ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId()}
-			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
-				s.t.Errorf("%s does not replay: %v", info.GetExecution().GetWorkflowId(), err)
+			h := s.history(ctx, execution.ID, execution.RunID)
+			s.checkPrivacy(ctx, info, h)
+			if len(h.GetEvents()) < 3 {
+				continue // started, and no worker has had it in hand
 			}
+			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
+				s.t.Errorf("%s does not replay: %v", execution.ID, err)
+			}
+		}
+		if request.NextPageToken = list.GetNextPageToken(); len(request.NextPageToken) == 0 {
+			return
 		}
 	}
 }

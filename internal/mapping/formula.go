@@ -308,6 +308,9 @@ func flawOf(err error) flaw {
 	message := strings.TrimSuffix(at.Message, ".")
 	message = jargon.ReplaceAllString(message, "$1")
 	message = strings.ReplaceAll(message, "unexpected token EOF", "unexpected end of the formula")
+	if strings.HasPrefix(message, "unexpected token") {
+		message += "; fixed text stands in quotes"
+	}
 	if message == "" {
 		return flaw{message: "the formula does not compile", offset: at.From}
 	}

@@ -253,9 +253,10 @@ var keys = []key{
 	},
 }
 
-// findKey returns the key of a path.
-func findKey(path string) (key, bool) {
-	i := slices.IndexFunc(keys, func(k key) bool { return k.path == path })
+// findKey returns the key of an entry. A name with a dot in it is none: it
+// would be taken for a key of a section.
+func findKey(e entry) (key, bool) {
+	i := slices.IndexFunc(keys, func(k key) bool { return k.path == e.path && k.name() == e.name })
 	if i < 0 {
 		return key{}, false
 	}
@@ -266,21 +267,11 @@ func findKey(path string) (key, bool) {
 func below(path string) []string {
 	var names []string
 	for _, k := range keys {
-		parent, _, _ := cutLast(k.path)
-		if parent == path && !strings.HasPrefix(k.name(), "<") {
+		if strings.TrimSuffix(strings.TrimSuffix(k.path, k.name()), ".") == path && !strings.HasPrefix(k.name(), "<") {
 			names = append(names, k.name())
 		}
 	}
 	return names
-}
-
-// cutLast splits a path before its last part.
-func cutLast(path string) (parent, name string, ok bool) {
-	i := strings.LastIndexByte(path, '.')
-	if i < 0 {
-		return "", path, false
-	}
-	return path[:i], path[i+1:], true
 }
 
 //go:embed zones.txt

@@ -59,11 +59,12 @@ type fileParser struct {
 
 // entry is one key of a section and its value.
 type entry struct {
-	// path is that of the table of keys, shown the one to show.
-	path, shown string
-	name        string
-	at          place // of the name
-	value       ast.Node
+	// parent and path are those of the table of keys, shown is the path to
+	// show.
+	parent, path, shown string
+	name                string
+	at                  place // of the name
+	value               ast.Node
 }
 
 func (p *fileParser) notYAML(err error) {
@@ -74,6 +75,9 @@ func (p *fileParser) notYAML(err error) {
 			at = p.locate(syntax.Token)
 		}
 		message = "not YAML: " + syntax.Message
+		if strings.Contains(syntax.Message, "\t") {
+			message = "not YAML: a tab; lines are indented by spaces"
+		}
 		if strings.Contains(syntax.Message, "not allowed in this context") {
 			message += "; a formula that begins with a quote, or has a colon in it, needs quotes around the whole of it"
 		}
@@ -107,7 +111,7 @@ func (p *fileParser) file(tree *ast.File) {
 
 // entry reads one key of the table.
 func (p *fileParser) entry(e entry) {
-	k, ok := findKey(e.path)
+	k, ok := findKey(e)
 	if !ok {
 		p.unknownKey(e)
 		return
@@ -145,7 +149,7 @@ func (p *fileParser) entries(n ast.Node, path, shown string) ([]entry, bool) {
 			p.mistake(at, shown, "a key is a plain name; no ?, anchor or << is taken here")
 			continue
 		}
-		e := entry{path: joined(path, name), shown: joined(shown, name), name: name, at: at, value: pair.Value}
+		e := entry{parent: path, path: joined(path, name), shown: joined(shown, name), name: name, at: at, value: pair.Value}
 		if i := slices.IndexFunc(entries, func(f entry) bool { return f.name == name }); i >= 0 {
 			if mayNamePeople(e) {
 				p.hideTree(e.value)
@@ -182,23 +186,26 @@ func isReference(n ast.Node) bool {
 // mayNamePeople tells the entries that people may be named under though their
 // key is none that the table knows: a mistyped one.
 func mayNamePeople(e entry) bool {
-	parent, _, nested := cutLast(e.path)
 	_, single := scalar(e.value)
-	return parent == "scope" || parent == "protected" || !nested && !single
+	return e.parent == "scope" || e.parent == "protected" || e.parent == "" && !single
 }
 
 func (p *fileParser) unknownKey(e entry) {
 	if mayNamePeople(e) {
 		p.hideTree(e.value)
 	}
-	parent, _, _ := cutLast(e.path)
-	siblings := below(parent)
+	siblings := below(e.parent)
 	suggestion := didYouMean(e.name, siblings)
-	if suggestion == "" {
-		for _, k := range keys {
-			if k.name() == e.name && !strings.Contains(k.path, "<") {
-				suggestion = "; did you mean " + k.path + "?"
+	for _, k := range keys {
+		switch {
+		case strings.Contains(k.path, "<"):
+		case k.path == e.name:
+			section, name, nested := strings.Cut(k.path, ".")
+			if suggestion = "; did you mean " + k.path + "?"; nested {
+				suggestion = fmt.Sprintf("; write it as %s: {%s: …}", section, name)
 			}
+		case k.name() == e.name && suggestion == "":
+			suggestion = "; did you mean " + k.path + "?"
 		}
 	}
 	if suggestion == "" {
@@ -402,7 +409,7 @@ func (p *fileParser) list(k key, e entry) (any, bool) {
 	wants := itemWants[k.item]
 	sequence, ok := e.value.(*ast.SequenceNode)
 	if !ok {
-		p.mistake(p.start(e.value), e.shown, "takes a list of %s, such as %s, not %s", wants.what, k.example, describe(e.value))
+		p.mistake(p.start(e.value), e.shown, "takes a list of %s in [], not %s", wants.what, describe(e.value))
 		return nil, false
 	}
 	list := []string{}
@@ -526,7 +533,7 @@ func (p *fileParser) longRule(rule *Rule, e entry) {
 	entries, _ := p.entries(e.value, keyAttribute, e.shown)
 	given := map[string]entry{}
 	for _, sub := range entries {
-		k, ok := findKey(sub.path)
+		k, ok := findKey(sub)
 		if !ok {
 			p.unknownKey(sub)
 			continue

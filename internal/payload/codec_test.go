@@ -112,7 +112,8 @@ func TestPlainPayloadsPassThrough(t *testing.T) {
 	for name, keys := range map[string]payload.Keys{"with keys": ring(t, "k1:"+secret('a')), "without": {}} {
 		t.Run(name, func(t *testing.T) {
 			for _, p := range []*commonpb.Payload{
-				plain(t, map[string]string{"type": "employee.updated"}), plain(t, nil), {},
+				plain(t, map[string]string{"type": "employee.updated"}), plain(t, nil),
+				{},
 				{Metadata: map[string][]byte{"encryption-key-id": []byte("k1")}, Data: []byte("{}")},
 			} {
 				back, err := decode(keys, p)
