@@ -109,11 +109,13 @@ type Worker struct {
 // commands.
 type Starter struct {
 	Bob                Bob
+	OneLogin           OneLogin
 	Payloads           Payloads
 	Codec              Codec
 	Addr               string `env:"STARTER_ADDR" envDefault:":8080"`
 	WebhookSecrets     Secret `env:"BOB_WEBHOOK_SECRETS"`
 	WebhookSecretsFile string `env:"BOB_WEBHOOK_SECRETS_FILE"`
+	ProvisioningFile   string `env:"PROVISIONING_FILE"`
 	LogLevel           string `env:"LOG_LEVEL" envDefault:"info"`
 }
 
@@ -216,12 +218,7 @@ func (w *Worker) Validate() error {
 	if w.SettleDelay < 0 || w.SettleDelay > 10*time.Minute {
 		mistakes = append(mistakes, errors.New("BOB_SETTLE_DELAY: must lie between 0s and 10m; Bob's reads lag up to 20s"))
 	}
-	if w.ProvisioningFile != "" {
-		if _, err := os.Stat(w.ProvisioningFile); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("PROVISIONING_FILE: %s cannot be read: %w", w.ProvisioningFile, reasonOf(err)))
-		}
-	}
-	return errors.Join(mistakes...)
+	return errors.Join(append(mistakes, validProvisioningFile(w.ProvisioningFile))...)
 }
 
 // Validate reports everything that is wrong with how Bob is reached.
@@ -284,6 +281,15 @@ func (s *Starter) ValidateServe() ([]string, error) {
 
 // ValidateBob reports what a command lacks that reads Bob.
 func (s *Starter) ValidateBob() error { return report(s.Bob.Validate()) }
+
+// ValidateOneLogin reports what a command lacks that reads OneLogin.
+func (s *Starter) ValidateOneLogin() error { return report(s.OneLogin.Validate()) }
+
+// ValidateProvisioningFile reports a provisioning file that is named and not
+// there. Without one the defaults apply.
+func (s *Starter) ValidateProvisioningFile() error {
+	return report(validProvisioningFile(s.ProvisioningFile))
+}
 
 // Validate reads the keys and reports everything that is wrong with them.
 // Without keys, payloads stay plain.
@@ -461,6 +467,16 @@ func validAddr(name, addr, example string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%s: must be host:port or :port, such as %s", name, example)
+	}
+	return nil
+}
+
+func validProvisioningFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("PROVISIONING_FILE: %s cannot be read: %w", path, reasonOf(err))
 	}
 	return nil
 }

@@ -238,7 +238,10 @@ func TestVariablesOf(t *testing.T) {
 func TestLoadStarter(t *testing.T) {
 	got, err := LoadStarter(nil)
 	require.NoError(t, err, "a command that needs nothing is asked for nothing")
-	require.Equal(t, Starter{Bob: Bob{BaseURL: "https://api.hibob.com/v1"}, Codec: Codec{Addr: ":8081"}, Addr: ":8080", LogLevel: "info"}, got)
+	require.Equal(t, Starter{
+		Bob: Bob{BaseURL: "https://api.hibob.com/v1"}, OneLogin: OneLogin{Region: "us", MaxRPS: 8, PageLimit: 100},
+		Codec: Codec{Addr: ":8081"}, Addr: ":8080", LogLevel: "info",
+	}, got)
 
 	for _, addr := range []string{":0", "127.0.0.1:8080", "[::1]:8080", "localhost:65535"} {
 		_, err = LoadStarter([]string{"STARTER_ADDR=" + addr})
@@ -296,6 +299,37 @@ func TestStarterAsksForBobWhereItIsNeeded(t *testing.T) {
 	s, err = LoadStarter(complete.list())
 	require.NoError(t, err)
 	require.NoError(t, s.ValidateBob())
+}
+
+func TestStarterAsksForOneLoginWhereItIsNeeded(t *testing.T) {
+	s, err := LoadStarter([]string{"ONELOGIN_REGION=moon"})
+	require.NoError(t, err, "other commands go without")
+	require.ErrorContains(t, s.ValidateOneLogin(), "configuration: 3 mistake(s):\n  ONELOGIN_CLIENT_ID: missing")
+
+	secret := file(t, loginSecret)
+	s, err = LoadStarter(complete.with(environment{"ONELOGIN_CLIENT_SECRET": "", "ONELOGIN_CLIENT_SECRET_FILE": secret, "ONELOGIN_REGION": "eu"}).list())
+	require.NoError(t, err)
+	require.NoError(t, s.ValidateOneLogin())
+	require.Equal(t, OneLogin{
+		ClientID: "client-sample", ClientSecret: loginSecret, ClientSecretFile: secret, Region: "eu", MaxRPS: 8, PageLimit: 100,
+	}, s.OneLogin)
+}
+
+func TestStarterAsksForTheProvisioningFileWhereItIsNeeded(t *testing.T) {
+	for path, mistake := range map[string]string{
+		"":                        "",
+		file(t, "status: moon\n"): "",
+		"/nowhere/policy.yaml":    "configuration: 1 mistake(s):\n  PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file",
+	} {
+		s, err := LoadStarter([]string{"PROVISIONING_FILE=" + path})
+		require.NoError(t, err, "other commands go without")
+		require.Equal(t, path, s.ProvisioningFile)
+		if mistake == "" {
+			require.NoError(t, s.ValidateProvisioningFile())
+			continue
+		}
+		require.ErrorContains(t, s.ValidateProvisioningFile(), mistake)
+	}
 }
 
 func TestPayloadKeys(t *testing.T) {
@@ -430,7 +464,7 @@ func TestCodecAccess(t *testing.T) {
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	w, err := LoadWorker(complete.list())
 	require.NoError(t, err)
-	s := Starter{WebhookSecrets: webhookSecret, Payloads: Payloads{KeyList: Secret(keyList)}, Codec: Codec{Tokens: codecToken}}
+	s := Starter{WebhookSecrets: webhookSecret, OneLogin: w.OneLogin, Payloads: Payloads{KeyList: Secret(keyList)}, Codec: Codec{Tokens: codecToken}}
 	require.NoError(t, s.Payloads.Validate())
 	access := CodecAccess{Tokens: []Secret{codecToken}}
 	values := []any{w, &w, s, &s, s.Payloads, s.Payloads.Keys, access, w.Bob, w.OneLogin.ClientSecret, []Secret{bobSecret}, map[string]Secret{"token": bobSecret}}
