@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 	_ "time/tzdata" // zones work in images without a zone database
@@ -25,6 +26,7 @@ import (
 	"bob-onelogin/internal/logging"
 	"bob-onelogin/internal/mapping"
 	"bob-onelogin/internal/onelogin"
+	"bob-onelogin/internal/provisioning"
 	"bob-onelogin/workflows"
 )
 
@@ -51,10 +53,6 @@ func run(ctx context.Context, environ []string) error {
 	if err != nil {
 		return err
 	}
-	settings, err := loadSettings(cfg.ProvisioningFile)
-	if err != nil {
-		return err
-	}
 	z, err := logging.New(cfg.LogLevel)
 	if err != nil {
 		return err
@@ -71,6 +69,17 @@ func run(ctx context.Context, environ []string) error {
 	if err := errors.Join(bobErr, oneLoginErr); err != nil {
 		return err
 	}
+	file, err := provisioning.Open(ctx, cfg.ProvisioningFile, provisioning.Options{Log: z, Fields: fieldsOf(bobClient)})
+	if err != nil {
+		return err
+	}
+	watching, stopWatching := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { file.Watch(watching) })
+	defer func() {
+		stopWatching()
+		watch.Wait()
+	}()
 	temporal, namespace, err := connect.Temporal(ctx, z)
 	if err != nil {
 		return err
@@ -83,7 +92,7 @@ func run(ctx context.Context, environ []string) error {
 
 	acts := &activities.Activities{
 		Bob: bobClient, OneLogin: oneLogin,
-		Settings:         func() mapping.Settings { return settings },
+		Settings:         file.Settings,
 		Signal:           dispatcher.Signal,
 		Announce:         dispatcher.Announce,
 		Recall:           dispatcher.Recall,
@@ -101,25 +110,26 @@ func run(ctx context.Context, environ []string) error {
 	}
 	z.Info("Starting", zap.String("namespace", namespace), zap.String("taskQueue", workflows.TaskQueue),
 		zap.String("oneLoginTaskQueue", workflows.OneLoginTaskQueue), zap.Float64("oneLoginMaxRPS", cfg.OneLogin.MaxRPS),
-		zap.Duration("settleDelay", cfg.SettleDelay), zap.String("settings", settings.Version))
+		zap.Duration("settleDelay", cfg.SettleDelay), zap.String("settings", file.Settings().Version))
 	err = serve(ctx, temporal, acts, cfg)
 	z.Info("Stopped")
 	return err
 }
 
-func loadSettings(file string) (mapping.Settings, error) {
-	if file == "" {
-		return mapping.Default(), nil
+// fieldsOf reads Bob's list of fields, which the provisioning file is held
+// against.
+func fieldsOf(c *bob.Client) func(context.Context) ([]mapping.Field, error) {
+	return func(ctx context.Context) ([]mapping.Field, error) {
+		listed, err := c.Fields(ctx)
+		if err != nil {
+			return nil, err
+		}
+		fields := make([]mapping.Field, 0, len(listed))
+		for _, f := range listed {
+			fields = append(fields, mapping.Field{ID: f.ID, Name: f.Name, Type: f.Type, ListID: f.ListID})
+		}
+		return fields, nil
 	}
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return mapping.Settings{}, fmt.Errorf("PROVISIONING_FILE: %w", err)
-	}
-	settings, err := mapping.Parse(content)
-	if err != nil {
-		return mapping.Settings{}, fmt.Errorf("PROVISIONING_FILE %s: %w", file, err)
-	}
-	return settings, nil
 }
 
 // serve runs the task queues until ctx ends or one of them fails for good.
