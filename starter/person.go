@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/clients"
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/connect"
 	"bob-onelogin/internal/dispatch"
@@ -104,9 +105,7 @@ func resolve(ctx context.Context, cfg config.Starter, person string) (string, er
 	if err := cfg.ValidateBob(); err != nil {
 		return "", fmt.Errorf("an address is looked up in Bob, which needs credentials; or give the employee id: %w", err)
 	}
-	c, err := bob.New(bob.Config{
-		BaseURL: cfg.Bob.BaseURL, ServiceUserID: cfg.Bob.ServiceUserID, Token: string(cfg.Bob.ServiceUserToken),
-	})
+	c, err := clients.Bob(cfg.Bob)
 	if err != nil {
 		return "", err
 	}
