@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,7 +142,7 @@ func TestExplainPersonWithoutTemporal(t *testing.T) {
 		require.Equal(t, employee.Updated, e.Outcome, e.Reason)
 		require.True(t, e.InScope)
 		require.NotEqual(t, "default", e.Settings)
-		require.Contains(t, e.Notes[0], "Temporal did not answer")
+		require.Contains(t, strings.Join(e.Notes, "; "), "Temporal did not answer")
 	}
 	_, err := explainPerson(t.Context(), cfg, "nobody@example.com")
 	require.ErrorIs(t, err, errNobody)
