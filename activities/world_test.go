@@ -83,6 +83,18 @@ type world struct {
 	recallErr   error
 	recalls     int
 
+	// due are the moments that workflows wait for, other is another bulk run,
+	// ended are people of whom a run has ended since, and ends how the runs of
+	// others ended.
+	due   map[string]time.Time
+	other string
+	ended map[string]bool
+	ends  map[string]activities.BulkEnd
+	// asked are the people of each call of RecallMany; broken is what the four
+	// questions to Temporal answer.
+	asked  [][]string
+	broken error
+
 	mu sync.Mutex
 	// onWrite, where set, happens once, just before OneLogin sees a PUT.
 	onWrite func()
@@ -138,6 +150,24 @@ func newWorld(t *testing.T, options ...string) *world {
 			return w.recalled, w.recallErr
 		},
 		SearchAttributes: func() bool { return true },
+		RecallMany: func(_ context.Context, ids []string) (map[string]activities.LastSync, error) {
+			w.asked = append(w.asked, ids)
+			known := map[string]activities.LastSync{}
+			for _, id := range ids {
+				if w.recalled.MemoryKnown || w.recalled.SuspendedByUs != nil {
+					known[id] = w.recalled
+				}
+			}
+			return known, w.recallErr
+		},
+		EndedSince: func(_ context.Context, id string, _ time.Time) (bool, error) { return w.ended[id], w.broken },
+		Waiting:    func(context.Context) (map[string]time.Time, error) { return w.due, w.broken },
+		OtherBulk:  func(context.Context, string, string) (string, error) { return w.other, w.broken },
+		Ended: func(_ context.Context, id string) (activities.BulkEnd, bool, error) {
+			end, ended := w.ends[id]
+			return end, ended, w.broken
+		},
+		Queue: "bob-onelogin-worker/test",
 	}
 	require.NoError(t, w.acts.Prepare(context.Background()))
 	w.forgetCalls()
@@ -316,6 +346,7 @@ func (w *world) once(name string, in, out any) error {
 	env := suite.NewTestActivityEnvironment()
 	w.acts.RegisterGeneral(env)
 	w.acts.RegisterOneLogin(env)
+	w.acts.RegisterOwn(env)
 	value, err := env.ExecuteActivity(name, in)
 	if err != nil {
 		return w.decent(err)
@@ -336,6 +367,7 @@ func (w *world) retrying(name string, in, out any) error {
 	env.SetTestTimeout(20 * time.Second)
 	w.acts.RegisterGeneral(env)
 	w.acts.RegisterOneLogin(env)
+	w.acts.RegisterOwn(env)
 	env.ExecuteWorkflow(func(ctx workflow.Context) error {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 			StartToCloseTimeout: time.Minute,

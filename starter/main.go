@@ -23,6 +23,7 @@ type cli struct {
 
 	Bulk     bulkCommand     `cmd:"" help:"Bring everybody in line, or show what would change; watch, pause, resume or cancel a bulk run."`
 	Schedule scheduleCommand `cmd:"" help:"Show, set or delete the Schedule of bulk runs."`
+	Codec    codecCommand    `cmd:"" help:"Decrypt for Temporal's web UI and CLI on CODEC_ADDR, or make a key."`
 }
 
 // exitError ends the command with a code of its own.

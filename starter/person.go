@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/clients"
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/connect"
 	"bob-onelogin/internal/dispatch"
@@ -32,7 +33,7 @@ func (c syncCommand) Run(ctx context.Context, cfg config.Starter) error {
 	if err != nil {
 		return err
 	}
-	d, done, err := connected(ctx)
+	d, done, err := connected(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -58,11 +59,11 @@ type statusCommand struct {
 }
 
 // Run asks one employee's workflow where it stands.
-func (c statusCommand) Run(ctx context.Context, _ config.Starter) error {
+func (c statusCommand) Run(ctx context.Context, cfg config.Starter) error {
 	if !bob.IsEmployeeID(c.ID) {
 		return fmt.Errorf("%q is not a Bob employee id, which is a number of about 19 digits", c.ID)
 	}
-	d, done, err := connected(ctx)
+	d, done, err := connected(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -84,8 +85,8 @@ func (c statusCommand) Run(ctx context.Context, _ config.Starter) error {
 }
 
 // connected returns a dispatcher, and what closes its connection.
-func connected(ctx context.Context) (*dispatch.Dispatcher, func(), error) {
-	c, namespace, err := connect.Temporal(ctx, zap.NewNop())
+func connected(ctx context.Context, cfg config.Starter) (*dispatch.Dispatcher, func(), error) {
+	c, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, zap.NewNop())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,9 +105,7 @@ func resolve(ctx context.Context, cfg config.Starter, person string) (string, er
 	if err := cfg.ValidateBob(); err != nil {
 		return "", fmt.Errorf("an address is looked up in Bob, which needs credentials; or give the employee id: %w", err)
 	}
-	c, err := bob.New(bob.Config{
-		BaseURL: cfg.Bob.BaseURL, ServiceUserID: cfg.Bob.ServiceUserID, Token: string(cfg.Bob.ServiceUserToken),
-	})
+	c, err := clients.Bob(cfg.Bob)
 	if err != nil {
 		return "", err
 	}

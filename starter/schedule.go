@@ -9,6 +9,7 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 
+	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/employee"
 )
@@ -35,11 +36,11 @@ func (c scheduleCommand) check() error {
 }
 
 // Run shows, sets or deletes a Schedule.
-func (c scheduleCommand) Run(ctx context.Context) error {
+func (c scheduleCommand) Run(ctx context.Context, cfg config.Starter) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	d, done, err := connected(ctx)
+	d, done, err := connected(ctx, cfg)
 	if err != nil {
 		return err
 	}
