@@ -95,6 +95,28 @@ func newPlan(namespace string, v dispatch.BulkView, entries []workflows.PlanEntr
 	return p
 }
 
+// Summary says in a few words what the plan is.
+func (p planFile) Summary() string {
+	unfit := 0
+	for _, person := range p.People {
+		if person.Outcome == employee.Failed {
+			unfit++
+		}
+	}
+	text := "Nothing would change"
+	if changing := len(p.People) - unfit; changing > 0 {
+		text = people(changing) + " would change"
+	}
+	switch unfit {
+	case 0:
+		return text
+	case 1:
+		return text + ", and 1 needs somebody first"
+	default:
+		return fmt.Sprintf("%s, and %d need somebody first", text, unfit)
+	}
+}
+
 // byNumber orders Bob ids, which are decimal numbers.
 func byNumber(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
 
