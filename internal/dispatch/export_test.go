@@ -30,3 +30,6 @@ func Misled(c client.Client, attributesOf, namespace string) *Dispatcher {
 func (d *Dispatcher) ShortPatience() {
 	d.patience = patience{query: 500 * time.Millisecond, update: 500 * time.Millisecond, other: 500 * time.Millisecond}
 }
+
+// Polling is shown to the tests.
+var Polling = polling
