@@ -10,12 +10,12 @@ import (
 	"bob-onelogin/internal/mapping"
 )
 
-// sampleID is the Bob id of the person whom nobody has.
-const sampleID = "3332883800000000000"
+// nobodysID is the Bob id of the person whom nobody has.
+const nobodysID = "3332883800000000000"
 
 // sampleValues are what Bob would say of a made-up person, by field id.
 var sampleValues = map[string]any{
-	mapping.FieldID:                sampleID,
+	mapping.FieldID:                nobodysID,
 	mapping.FieldEmail:             "juniper.sample@example.com",
 	"root.firstName":               "Juniper",
 	"root.surname":                 "Sample",
@@ -68,7 +68,7 @@ func sampleRecord(settings mapping.Settings, set, absent []string) (employee.Rec
 		}
 		delete(values, field)
 	}
-	r := employee.Record{ID: sampleID, Fields: values, Labels: map[string]any{}}
+	r := employee.Record{ID: nobodysID, Fields: values, Labels: map[string]any{}}
 	for field := range settings.ListFields() {
 		if v := values[field]; v != nil {
 			r.Labels[field] = v

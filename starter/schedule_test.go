@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
+	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/dispatch"
 )
 
@@ -84,7 +85,7 @@ func TestScheduleCommandChecks(t *testing.T) {
 		{scheduleCommand{Jitter: -time.Second}, "--jitter"},
 	}
 	for _, test := range tests {
-		require.ErrorContains(t, test.command.Run(t.Context()), test.err)
+		require.ErrorContains(t, test.command.Run(t.Context(), config.Starter{}), test.err)
 	}
 }
 
