@@ -135,7 +135,7 @@ func (s *snapshot) item(ctx context.Context, v verdict, dryRun bool) (BulkItem, 
 	if userID, ok := s.planner.finder.links.get(v.manager); ok {
 		item.ManagerUserID = userID
 	}
-	item.AwaitsManager = item.ManagerUserID == 0 && s.planner.creating[v.manager]
+	item.AwaitsManager = item.ManagerUserID == 0 && v.awaited(s.planner.creating)
 	planned, applied := s.apply[v.Key.EmployeeID]
 	if !dryRun && !applied {
 		return item, nil

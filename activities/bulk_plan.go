@@ -174,9 +174,10 @@ func (p *planner) again(ctx context.Context, v *verdict) error {
 	return nil
 }
 
-// awaited: the person's manager is about to have a user.
+// awaited: the person's manager is about to have a user. Nobody links a leaver
+// to one later.
 func (v *verdict) awaited(creating map[string]bool) bool {
-	return v.missingManager && creating[v.manager]
+	return v.missingManager && creating[v.manager] && v.Order.Decision.Standing != lifecycle.StandingLeft
 }
 
 // lateOf is the moment that a workflow waits for that has provisioned already.
@@ -205,13 +206,11 @@ func (p *planner) leaving(ctx context.Context, v *verdict) error {
 		return nil
 	}
 	v.match, o.Listed.User, v.UserID, v.status = m, &m.user, m.user.ID(), decision
-	if o.Desired.Missing == "" && !o.Decision.OutOfScope {
-		c, err := p.against(ctx, v, optimistic)
-		if err != nil {
-			return err
-		}
-		v.write = c.write
+	c, err := p.against(ctx, v, optimistic)
+	if err != nil {
+		return err
 	}
+	v.write = c.write
 	v.Calls = min(len(v.write), 1)
 	switch {
 	case decision.Action == lifecycle.Suspend:
@@ -232,15 +231,21 @@ func (p *planner) leaving(ctx context.Context, v *verdict) error {
 // looked at for those.
 var optimistic = LastSync{MemoryKnown: true}.WithSuspension(true)
 
-// against holds a person's user against what Bob says.
+// against holds a person's user against what Bob says. Of a leaver only a
+// profile counts that can be made, and that would be written.
 func (p *planner) against(ctx context.Context, v *verdict, last LastSync) (comparison, error) {
+	o, id := v.Order, v.Key.EmployeeID
+	if o.Decision.Phase == lifecycle.PhaseLeave &&
+		(o.Desired.Missing != "" || !v.match.differs(id, o.Desired.Attributes)) {
+		return comparison{outcome: employee.Unchanged}, nil
+	}
 	u, err := p.prepared(ctx, v, last)
 	if err != nil {
 		return comparison{}, err
 	}
 	v.missingManager = u.missingManager != ""
 	c, err := u.compare(ctx, v.match)
-	if err == nil && v.Order.Decision.Phase != lifecycle.PhaseLeave {
+	if err == nil && o.Decision.Phase != lifecycle.PhaseLeave {
 		v.status = c.status
 	}
 	v.notes = slices.Concat(u.notes, c.notes())

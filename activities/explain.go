@@ -119,21 +119,31 @@ func ExplainSample(settings mapping.Settings, r employee.Record) Explanation {
 	case lifecycle.PhaseWait:
 		e.Outcome = employee.Scheduled
 	case lifecycle.PhaseProvision:
-		if e.Outcome = employee.Created; desired.Missing != "" {
+		e.Outcome, e.Reason = employee.Created, "Has no OneLogin user"
+		if desired.Missing != "" {
 			e.Outcome, e.Reason = employee.Skipped, desired.Missing
 		}
 		_, e.Status.Rule = lifecycle.StatusOnCreate(settings.Policy, read.Decision.Standing)
 	case lifecycle.PhaseLeave, lifecycle.PhaseNone:
 	}
 	for _, f := range settings.Explain(r) {
-		x := ExplainedAttribute{Attribute: f.Target, Source: f.Source, Note: f.Note}
-		if f.Effect == mapping.Set {
-			x.New, x.Write = &f.Value, e.Outcome == employee.Created
-		}
+		x := ExplainedAttribute{Attribute: f.Target, Source: f.Source, Note: f.Note, New: wanted(f)}
+		x.Write = x.New != nil && e.Outcome == employee.Created
 		e.Attributes = append(e.Attributes, x)
 	}
 	e.Notes = append(e.Notes, desired.Notes...)
 	return e
+}
+
+// wanted is what the mapping alone asks for; nil for nothing.
+func wanted(f mapping.Filling) *string {
+	if f.Effect != mapping.Set {
+		return nil
+	}
+	if f.Target == mapping.AttrManagerUserID {
+		f.Value = "the user of employee " + f.Value
+	}
+	return &f.Value
 }
 
 // explainRead tells what Bob said and what the lifecycle makes of it.
@@ -187,6 +197,8 @@ func (p *planner) explain(ctx context.Context, v *verdict) (Explanation, error) 
 				x.Old = &old
 			}
 			x.New = x.Old
+		} else {
+			x.New = wanted(f)
 		}
 		i := slices.IndexFunc(changes, func(c Change) bool { return c.Attribute == f.Target })
 		switch {

@@ -139,24 +139,56 @@ func LoadStarter(environ []string) (Starter, error) {
 	return s, nil
 }
 
-// load reads and checks, and reports both kinds of mistakes together.
+// Examine reads the configuration and lists everything that worker or starter
+// would refuse, whichever the command, each beginning with the variable that it
+// is about. What is not complained of can be used.
+func Examine(environ []string) (Starter, []string, error) {
+	var s Starter
+	ofStarter, err := examine(&s, s.validateAll, environ)
+	if err != nil {
+		return Starter{}, nil, err
+	}
+	var w Worker
+	ofWorker, err := examine(&w, w.Validate, environ)
+	if err != nil {
+		return Starter{}, nil, err
+	}
+	var all []string
+	for _, mistake := range slices.Concat(ofStarter, ofWorker) {
+		if !slices.Contains(all, mistake) {
+			all = append(all, mistake)
+		}
+	}
+	return s, all, nil
+}
+
+// load reads and checks.
 func load(into interface{ Validate() error }, environ []string) error {
-	unreadable, err := parse(into, environ)
+	mistakes, err := examine(into, into.Validate, environ)
 	if err != nil {
 		return err
 	}
-	var mistakes []error
-	for _, name := range slices.Sorted(maps.Keys(unreadable)) {
-		mistakes = append(mistakes, fmt.Errorf("%s: %s", name, unreadable[name]))
+	return report(mistakes)
+}
+
+// examine reads and checks, and lists both kinds of mistakes together.
+func examine(into any, validate func() error, environ []string) ([]string, error) {
+	unreadable, err := parse(into, environ)
+	if err != nil {
+		return nil, err
 	}
-	for _, mistake := range linesOf(into.Validate()) {
+	var mistakes []string
+	for _, name := range slices.Sorted(maps.Keys(unreadable)) {
+		mistakes = append(mistakes, name+": "+unreadable[name])
+	}
+	for _, mistake := range linesOf(validate()) {
 		// A variable that could not be read has no value to complain of.
 		name, _, _ := strings.Cut(mistake, ":")
 		if _, ok := unreadable[name]; !ok {
-			mistakes = append(mistakes, errors.New(mistake))
+			mistakes = append(mistakes, mistake)
 		}
 	}
-	return report(errors.Join(mistakes...))
+	return mistakes, nil
 }
 
 // parse fills a configuration and returns what is wrong with those variables
@@ -267,28 +299,44 @@ func (s *Starter) Validate() error {
 	)
 }
 
-// ValidateServe reports what the webhook endpoint lacks, and reads its secrets.
-func (s *Starter) ValidateServe() ([]string, error) {
-	if err := s.WebhookSecrets.fill("BOB_WEBHOOK_SECRETS", s.WebhookSecretsFile, "the secret that Bob's webhook page shows; several, comma-separated, during a rotation"); err != nil {
-		return nil, report(err)
-	}
-	secrets := listOf(string(s.WebhookSecrets))
-	if len(secrets) == 0 {
-		return nil, report(errors.New("BOB_WEBHOOK_SECRETS: holds no secret"))
-	}
-	return secrets, nil
+// validateAll reports what any command would find wrong.
+func (s *Starter) validateAll() error {
+	return errors.Join(
+		s.Validate(), s.Bob.Validate(), s.OneLogin.Validate(), s.readWebhookSecrets(), validProvisioningFile(s.ProvisioningFile),
+	)
 }
 
+// ValidateServe reports what the webhook endpoint lacks, and reads its secrets.
+func (s *Starter) ValidateServe() ([]string, error) {
+	if err := s.readWebhookSecrets(); err != nil {
+		return nil, report(linesOf(err))
+	}
+	return s.SecretsOfWebhooks(), nil
+}
+
+func (s *Starter) readWebhookSecrets() error {
+	if err := s.WebhookSecrets.fill("BOB_WEBHOOK_SECRETS", s.WebhookSecretsFile, "the secret that Bob's webhook page shows; several, comma-separated, during a rotation"); err != nil {
+		return err
+	}
+	if len(s.SecretsOfWebhooks()) == 0 {
+		return errors.New("BOB_WEBHOOK_SECRETS: holds no secret")
+	}
+	return nil
+}
+
+// SecretsOfWebhooks are those that Bob may sign with, once they are read.
+func (s *Starter) SecretsOfWebhooks() []string { return listOf(string(s.WebhookSecrets)) }
+
 // ValidateBob reports what a command lacks that reads Bob.
-func (s *Starter) ValidateBob() error { return report(s.Bob.Validate()) }
+func (s *Starter) ValidateBob() error { return report(linesOf(s.Bob.Validate())) }
 
 // ValidateOneLogin reports what a command lacks that reads OneLogin.
-func (s *Starter) ValidateOneLogin() error { return report(s.OneLogin.Validate()) }
+func (s *Starter) ValidateOneLogin() error { return report(linesOf(s.OneLogin.Validate())) }
 
 // ValidateProvisioningFile reports a provisioning file that is named and not
 // there. Without one the defaults apply.
 func (s *Starter) ValidateProvisioningFile() error {
-	return report(validProvisioningFile(s.ProvisioningFile))
+	return report(linesOf(validProvisioningFile(s.ProvisioningFile)))
 }
 
 // Validate reads the keys and reports everything that is wrong with them.
@@ -373,7 +421,7 @@ func (s *Starter) ValidateCodec(open bool) (CodecAccess, error) {
 	case !open && len(access.Tokens) == 0 && c.OIDCIssuer == "" && len(mistakes) == 0:
 		wrong("CODEC_TOKENS: holds no token")
 	}
-	if err := report(errors.Join(mistakes...)); err != nil {
+	if err := report(linesOf(errors.Join(mistakes...))); err != nil {
 		return CodecAccess{}, err
 	}
 	return access, nil
@@ -498,8 +546,7 @@ func reasonOf(err error) error {
 }
 
 // report joins mistakes under one heading.
-func report(err error) error {
-	lines := linesOf(err)
+func report(lines []string) error {
 	if len(lines) == 0 {
 		return nil
 	}

@@ -332,6 +332,34 @@ func TestStarterAsksForTheProvisioningFileWhereItIsNeeded(t *testing.T) {
 	}
 }
 
+func TestExamine(t *testing.T) {
+	good := complete.with(environment{"BOB_WEBHOOK_SECRETS": webhookSecret + ",old-s3cret", "PAYLOAD_KEYS": keyList})
+	s, mistakes, err := Examine(good.list())
+	require.NoError(t, err)
+	require.Empty(t, mistakes)
+	require.Equal(t, []string{webhookSecret, "old-s3cret"}, s.SecretsOfWebhooks())
+	require.Equal(t, []string{"new", "old"}, s.Payloads.Keys.IDs())
+
+	s, mistakes, err = Examine(good.with(environment{
+		"BOB_SERVICE_USER_ID": "", "BOB_BASE_URL": "there", "BOB_SETTLE_DELAY": "soon", "BOB_WEBHOOK_SECRETS": ",", "PAYLOAD_KEYS": "old:s3cret",
+		"ONELOGIN_MAX_RPS": "many", "ONELOGIN_REGION": "moon", "PROVISIONING_FILE": "/nowhere/policy.yaml", "STARTER_ADDR": "here", "LOG_LEVEL": "loud",
+	}).list())
+	require.NoError(t, err)
+	require.Equal(t, strings.TrimSpace(`
+ONELOGIN_MAX_RPS: must be a number such as 8 or 2.5
+LOG_LEVEL: "loud" is not one of debug, info, warn, error
+BOB_BASE_URL: must be a URL such as https://host/path, without user, password, query or fragment
+PAYLOAD_KEYS: key 1 (id old) must be 32 bytes in standard base64, which are 44 characters; make one with `+"`starter codec --new-key`"+`
+STARTER_ADDR: must be host:port or :port, such as :8080
+BOB_SERVICE_USER_ID: missing; set it to the id of the service user, from Bob's Settings → Integrations → Service users
+ONELOGIN_REGION: "moon" is neither us nor eu
+BOB_WEBHOOK_SECRETS: holds no secret
+PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file or directory
+BOB_SETTLE_DELAY: must be a duration such as 30s or 5m`), strings.Join(mistakes, "\n"), "those of the worker too, and each once")
+	require.EqualValues(t, bobSecret, s.Bob.ServiceUserToken, "what is right can be used")
+	require.Empty(t, s.Payloads.Keys.IDs())
+}
+
 func TestPayloadKeys(t *testing.T) {
 	tests := []struct {
 		name     string

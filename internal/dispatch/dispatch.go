@@ -185,7 +185,7 @@ func (d *Dispatcher) missingSearchAttributes(ctx context.Context) (map[string]en
 		switch wanted, ours := missing[name]; {
 		case !ours:
 		case wanted != kind:
-			return nil, fmt.Errorf("search attribute %s has the type %s in namespace %s and must have %s", name, kind, d.namespace, wanted)
+			return nil, &AttributeTypeError{Namespace: d.namespace, Name: name, Type: kind, Wanted: wanted}
 		default:
 			delete(missing, name)
 		}

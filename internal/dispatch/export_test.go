@@ -24,3 +24,6 @@ func Misled(c client.Client, attributesOf, namespace string) *Dispatcher {
 	d.namespace = namespace
 	return d
 }
+
+// Polling is shown to the tests.
+var Polling = polling

@@ -1,7 +1,6 @@
 package mapping_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,8 +20,6 @@ import (
 
 // people are those whom the broken files name.
 var people = regexp.MustCompile(`(?i)juniper|rowan|boss|[a-z]@example`)
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func parse(t *testing.T, file string) mapping.Settings {
 	t.Helper()
@@ -187,7 +184,7 @@ func TestParseMistakes(t *testing.T) {
 			}
 			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
 			got := err.Error() + "\n"
-			if *update {
+			if *mapping.Update {
 				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
 					t.Fatal(err)
 				}
