@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -394,9 +395,9 @@ func TestApplyInParts(t *testing.T) {
 	o.work()
 	last := workflows.MaxApply + 2
 	require.NoError(t, o.bulk(bulkCommand{}).apply(t.Context(), o.planOf(last+1, nil)))
-	require.Contains(t, o.err.String(), "Part 1 of 2: 4000 people.")
+	require.Contains(t, o.err.String(), fmt.Sprintf("Part 1 of 2: %d people.", workflows.MaxApply))
 	require.Contains(t, o.err.String(), "Part 2 of 2: 3 people.")
-	require.Contains(t, o.out.String(), "4003 applied")
+	require.Contains(t, o.out.String(), fmt.Sprintf("%d applied", last+1))
 	require.Len(t, o.input("bulk-sync").Apply, 3)
 }
 
