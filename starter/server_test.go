@@ -180,10 +180,11 @@ func standBulk(ctx workflow.Context, in workflows.BulkSyncInput) (workflows.Bulk
 		p.SkippedFor = map[string]int{"Out of scope: another site": 12}
 		return p, nil
 	case in.Apply != nil:
-		p.Phase, p.Total = workflows.BulkDone, len(in.Apply)
+		p.Phase = workflows.BulkDone
 		for _, id := range workflow.DeterministicKeys(in.Apply) {
 			switch in.Apply[id] {
 			case "moved":
+				p.Done++
 				p.Outcomes[employee.Failed]++
 				p.Failures = append(p.Failures, workflows.BulkFailure{
 					EmployeeID: id, Outcome: employee.Failed,
@@ -193,9 +194,11 @@ func standBulk(ctx workflow.Context, in workflows.BulkSyncInput) (workflows.Bulk
 				p.Outcomes[employee.Unchanged]++
 			case "gone":
 			default:
+				p.Done++
 				p.Outcomes[employee.Updated]++
 			}
 		}
+		p.Total = p.Done
 		return p, nil
 	}
 	told := workflow.GetSignalChannel(ctx, "stand")
