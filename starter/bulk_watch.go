@@ -243,7 +243,7 @@ func standing(p workflows.BulkProgress, now time.Time) string {
 
 // outcomeOrder is the order in which outcomes are told.
 var outcomeOrder = []employee.Outcome{
-	employee.Failed, employee.Held, employee.Created, employee.Updated, employee.Renamed, employee.Relinked,
+	employee.Failed, employee.Moved, employee.Held, employee.Created, employee.Updated, employee.Renamed, employee.Relinked,
 	employee.Reactivated, employee.Suspended, employee.Scheduled, workflows.Signalled, employee.Unchanged, employee.Skipped,
 }
 
@@ -269,7 +269,7 @@ func sortedOutcomes(counts map[employee.Outcome]int) []employee.Outcome {
 // writes reports whether an outcome is a change in OneLogin.
 func writes(o employee.Outcome) bool {
 	switch o {
-	case employee.Failed, employee.Held, employee.Scheduled, employee.Unchanged, employee.Skipped, workflows.Signalled:
+	case employee.Failed, employee.Moved, employee.Held, employee.Scheduled, employee.Unchanged, employee.Skipped, workflows.Signalled:
 		return false
 	default:
 		return true

@@ -302,21 +302,6 @@ func (a *applied) add(p workflows.BulkProgress, planned int) {
 	a.omitted += p.FailuresOmitted
 }
 
-// moved is how many of the listed failures are refusals because the person's
-// state has moved.
-func (a *applied) moved() int {
-	n := 0
-	for _, f := range a.failures {
-		if strings.HasPrefix(f.Reason, stateMoved) {
-			n++
-		}
-	}
-	return n
-}
-
-// stateMoved begins the reason of such a refusal.
-const stateMoved = "This person's state has moved since the plan was made"
-
 func (a *applied) print(w io.Writer, planned int) {
 	fmt.Fprintf(w, "The plan has %s.\n", people(planned))
 	line := func(n int, text string) {
@@ -324,14 +309,10 @@ func (a *applied) print(w io.Writer, planned int) {
 			fmt.Fprintf(w, "  %d %s\n", n, text)
 		}
 	}
-	failed := a.outcomes[employee.Failed]
-	line(a.done-failed, "applied")
-	switch {
-	case a.omitted > 0:
-		line(failed, fmt.Sprintf("not applied; of those listed below, %d because the person's state has moved since", a.moved()))
-	default:
-		line(failed, fmt.Sprintf("not applied, %d of them because the person's state has moved since", a.moved()))
-	}
+	failed, moved := a.outcomes[employee.Failed], a.outcomes[employee.Moved]
+	line(a.done-failed-moved, "applied")
+	line(moved, "refused, because the person's state has moved since")
+	line(failed, "failed")
 	line(a.inLine, "in line already, or out of scope by now")
 	line(a.unfit, "left out: the plan itself says that somebody has to mend something first")
 	line(a.missing, "not shown by Bob any more")
@@ -340,8 +321,8 @@ func (a *applied) print(w io.Writer, planned int) {
 }
 
 func (a *applied) verdict() error {
-	if failed := a.outcomes[employee.Failed]; failed > 0 {
-		return fmt.Errorf("the changes of %s were not applied", people(failed))
+	if left := a.outcomes[employee.Failed] + a.outcomes[employee.Moved]; left > 0 {
+		return fmt.Errorf("the changes of %s were not applied", people(left))
 	}
 	return nil
 }

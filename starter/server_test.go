@@ -185,9 +185,9 @@ func standBulk(ctx workflow.Context, in workflows.BulkSyncInput) (workflows.Bulk
 			switch in.Apply[id] {
 			case "moved":
 				p.Done++
-				p.Outcomes[employee.Failed]++
+				p.Outcomes[employee.Moved]++
 				p.Failures = append(p.Failures, workflows.BulkFailure{
-					EmployeeID: id, Outcome: employee.Failed,
+					EmployeeID: id, Outcome: employee.Moved,
 					Reason: "This person's state has moved since the plan was made, so nothing was changed; make a new plan",
 				})
 			case "in line":
