@@ -317,3 +317,23 @@ func uncommented(sample []byte) []byte {
 	}
 	return []byte(strings.Join(lines, ""))
 }
+
+// FuzzSchema: an editor that goes by the schema complains of nothing that the
+// parser takes.
+func FuzzSchema(f *testing.F) {
+	s := compiledSchema(f)
+	sample := readFile(f, "../../provisioning.yaml")
+	f.Add(uncommented(sample))
+	f.Add(readFile(f, "../../docs/examples/company.yaml"))
+	for _, k := range keys {
+		f.Add([]byte(strings.ReplaceAll(k.path, ".", ": {") + ": " + k.example + strings.Repeat("}", strings.Count(k.path, "."))))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if _, err := Parse(content); err != nil {
+			return
+		}
+		if accepted, ok := accepts(t, s, content); ok && !accepted {
+			t.Errorf("the parser takes what the schema refuses:\n%s", content)
+		}
+	})
+}

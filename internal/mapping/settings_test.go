@@ -18,8 +18,8 @@ import (
 	"bob-onelogin/internal/mapping"
 )
 
-// people are those whom the broken files name.
-var people = regexp.MustCompile(`(?i)juniper|rowan|boss|[a-z]@example`)
+// named are those whom the broken files name.
+var named = regexp.MustCompile(`(?i)juniper|rowan|boss|[a-z]@example`)
 
 func parse(t *testing.T, file string) mapping.Settings {
 	t.Helper()
@@ -179,7 +179,7 @@ func TestParseMistakes(t *testing.T) {
 			if err == nil {
 				t.Fatalf("accepted: %+v", s)
 			}
-			if tells := people.FindString(err.Error()); tells != "" {
+			if tells := named.FindString(err.Error()); tells != "" {
 				t.Errorf("the error tells of a person (%s): %v", tells, err)
 			}
 			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
