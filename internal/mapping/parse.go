@@ -286,7 +286,7 @@ func (p *fileParser) text(k key, e entry, text string) (any, bool) {
 		p.mistake(at, e.shown, `%v; write it as "08:30", with quotes`, err)
 	case kindDuration:
 		d, err := time.ParseDuration(text)
-		if err == nil && d >= 0 && d <= time.Hour {
+		if err == nil && d >= 0 && d <= time.Hour && text != "0" {
 			return d, true
 		}
 		p.mistake(at, e.shown, "takes a duration between 0s and 1h, written as 10m")

@@ -119,7 +119,7 @@ func (k key) schema() *schema {
 		}
 		return s
 	case kindDuration:
-		return &schema{Type: []string{"string", "null"}, Pattern: "^[0-9.]+(ns|us|µs|ms|s|m|h)"}
+		return &schema{Type: []string{"string", "null"}, Pattern: "^[+]?[0-9.]+(ns|us|µs|ms|s|m|h)"}
 	case kindClock:
 		return &schema{Type: []string{"string", "null"}, Pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
 	case kindZone, kindField:
