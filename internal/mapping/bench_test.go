@@ -39,15 +39,3 @@ func BenchmarkScopeOfExampleCompany(b *testing.B) {
 		s.Scope.Decide(r)
 	}
 }
-
-func BenchmarkParseExampleCompany(b *testing.B) {
-	content, err := os.ReadFile("../../docs/examples/company.yaml")
-	if err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if _, err := mapping.Parse(content); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -96,6 +97,9 @@ func TestParseKeys(t *testing.T) {
 		file string
 		ok   func(mapping.Settings) bool
 	}{
+		"a byte order mark and line ends of another system": {"\ufeffstatus: always_active\r\nstart: {lead_days: 2}\r\n", func(s mapping.Settings) bool {
+			return s.Policy.Status == lifecycle.AlwaysActive && s.Policy.Start.LeadDays == 2
+		}},
 		"always_active":                    {"status: always_active", func(s mapping.Settings) bool { return s.Policy.Status == lifecycle.AlwaysActive }},
 		"always_suspended":                 {"status: always_suspended", func(s mapping.Settings) bool { return s.Policy.Status == lifecycle.AlwaysSuspended }},
 		"reactivate on activation":         {"reactivate: on_activation", func(s mapping.Settings) bool { return s.Policy.Reactivate == lifecycle.ReactivateOnActivation }},
@@ -197,6 +201,21 @@ func TestParseMistakes(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What is no text file is refused in a word.
+func TestParseRefusesWhatIsNoText(t *testing.T) {
+	for want, content := range map[string]string{
+		"not UTF-8":       "status: follow_b\xf6b # caf\xe9",
+		"larger than":     "# " + strings.Repeat("x", 1<<20),
+		"not YAML":        "\x00\x01\x02: [",
+		"no such key":     "\u200bstatus: follow_bob",
+		"takes the keys ": "start: " + strings.Repeat("[", 500) + strings.Repeat("]", 500),
+	} {
+		if _, err := mapping.Parse([]byte(content)); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 1000 {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }
 
@@ -454,6 +473,25 @@ func TestProtectedCovers(t *testing.T) {
 			t.Error(name)
 		}
 	}
+}
+
+// Settings are shared by everything that runs at once.
+func TestSettingsAreSharedByGoroutines(t *testing.T) {
+	s := parse(t, "mapping:\n"+names+"  comment: upper(root.firstName) + (root.secondName ?? \"\")\nscope: {expression: work.site != \"Delta\"}\n")
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			r := whole()
+			r.Fields["root.firstName"], r.Fields["root.secondName"], r.Fields["work.site"] = strings.Repeat("a", i+1), "x", "London"
+			for range 200 {
+				if got := values(s.Map(r).Attributes)["comment"]; got != strings.Repeat("A", i+1)+"x" || !s.Scope.Decide(r).Admitted {
+					t.Errorf("%d: %v", i, got)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // FuzzParse: whatever the file, a sentence or settings that can be worked with.
