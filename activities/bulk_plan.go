@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,6 +43,11 @@ type verdict struct {
 	missingManager bool
 	// write is what differs, for a person who has a user.
 	write mapping.Attributes
+	// read, match, status and notes are for a person who asks why.
+	read   ReadEmployeeResult
+	match  match
+	status lifecycle.StatusDecision
+	notes  []string
 }
 
 // person plans for one person.
@@ -55,17 +61,20 @@ func (p *planner) person(ctx context.Context, r employee.Record) (verdict, error
 		Reason: read.Decision.Reason,
 		Order: &BulkOrder{
 			ReadAt: p.at, FreshUntil: p.at.Add(p.settings.Limits.FreshFor), Decision: read.Decision,
-			Desired: p.settings.Map(read.Record),
-			Digest:  read.Digest, SettingsVersion: read.SettingsVersion, Listed: Listed{At: p.at},
+			Digest: read.Digest, SettingsVersion: read.SettingsVersion, Listed: Listed{At: p.at},
 		},
 	}}
+	v.read = read
+	if !read.Decision.OutOfScope {
+		v.Order.Desired = p.settings.Map(read.Record)
+	}
 	v.manager = v.Order.Desired.Manager.EmployeeID
 	var err error
 	switch read.Decision.Phase {
 	case lifecycle.PhaseWait:
 		v.Outcome, v.inLine = employee.Scheduled, p.waitsFor(r.ID, read.Decision.WakeAt)
 	case lifecycle.PhaseNone:
-		v.Outcome, v.inLine = employee.Skipped, true
+		p.skip(&v)
 	case lifecycle.PhaseLeave:
 		err = p.leaving(ctx, &v)
 	default:
@@ -87,10 +96,18 @@ func (p *planner) waitsFor(employeeID string, moment time.Time) bool {
 	return waits && due.Truncate(time.Second).Equal(moment.Truncate(time.Second))
 }
 
+// skip plans nothing for a person, whose workflow may have to wait all the same:
+// somebody who cannot be provisioned can still have a last day.
+func (p *planner) skip(v *verdict) {
+	d := v.Order.Decision
+	v.Outcome, v.inLine = employee.Skipped, d.WakeAt.IsZero() || p.waitsFor(v.Key.EmployeeID, lateOf(d))
+}
+
 func (p *planner) provision(ctx context.Context, v *verdict) error {
 	id, o := v.Key.EmployeeID, v.Order
 	if o.Desired.Missing != "" {
-		v.Outcome, v.Reason, v.inLine = employee.Skipped, o.Desired.Missing, true
+		v.Reason = o.Desired.Missing
+		p.skip(v)
 		return nil
 	}
 	m, err := p.findLinked(ctx, id, userFields(p.settings))
@@ -109,7 +126,7 @@ func (p *planner) provision(ctx context.Context, v *verdict) error {
 		v.Outcome, v.Reason, v.Calls = employee.Created, "Has no OneLogin user", 1
 		return nil
 	}
-	o.Listed.User, v.UserID = &m.user, m.user.ID()
+	v.match, o.Listed.User, v.UserID = m, &m.user, m.user.ID()
 	c, err := p.against(ctx, v, optimistic)
 	if err != nil {
 		return err
@@ -157,9 +174,10 @@ func (p *planner) again(ctx context.Context, v *verdict) error {
 	return nil
 }
 
-// awaited: the person's manager is about to have a user.
+// awaited: the person's manager is about to have a user. Nobody links a leaver
+// to one later.
 func (v *verdict) awaited(creating map[string]bool) bool {
-	return v.missingManager && creating[v.manager]
+	return v.missingManager && creating[v.manager] && v.Order.Decision.Standing != lifecycle.StandingLeft
 }
 
 // lateOf is the moment that a workflow waits for that has provisioned already.
@@ -172,23 +190,27 @@ func lateOf(d lifecycle.Decision) time.Time {
 
 func (p *planner) leaving(ctx context.Context, v *verdict) error {
 	o := v.Order
-	in := EnforceStatusInput{EmployeeID: v.Key.EmployeeID, Email: attribute(o.Desired, mapping.AttrEmail), Username: attribute(o.Desired, mapping.AttrUsername)}
+	in := EnforceStatusInput{
+		EmployeeID: v.Key.EmployeeID, OutOfScope: o.Decision.OutOfScope,
+		Email: attribute(o.Desired, mapping.AttrEmail), Username: attribute(o.Desired, mapping.AttrUsername),
+	}
 	m, decision, err := p.leaver(ctx, in, match{})
 	if err != nil {
 		return err
 	}
 	if !m.found {
 		v.Outcome, v.Reason, v.inLine = employee.Skipped, "Has left: "+decision.Rule, true
+		if o.Decision.OutOfScope {
+			v.Reason = o.Decision.Reason + ": " + decision.Rule
+		}
 		return nil
 	}
-	o.Listed.User, v.UserID = &m.user, m.user.ID()
-	if o.Desired.Missing == "" {
-		c, err := p.against(ctx, v, optimistic)
-		if err != nil {
-			return err
-		}
-		v.write = c.write
+	v.match, o.Listed.User, v.UserID, v.status = m, &m.user, m.user.ID(), decision
+	c, err := p.against(ctx, v, optimistic)
+	if err != nil {
+		return err
 	}
+	v.write = c.write
 	v.Calls = min(len(v.write), 1)
 	switch {
 	case decision.Action == lifecycle.Suspend:
@@ -209,14 +231,25 @@ func (p *planner) leaving(ctx context.Context, v *verdict) error {
 // looked at for those.
 var optimistic = LastSync{MemoryKnown: true}.WithSuspension(true)
 
-// against holds a person's user against what Bob says.
+// against holds a person's user against what Bob says. Of a leaver only a
+// profile counts that can be made, and that would be written.
 func (p *planner) against(ctx context.Context, v *verdict, last LastSync) (comparison, error) {
+	o, id := v.Order, v.Key.EmployeeID
+	if o.Decision.Phase == lifecycle.PhaseLeave &&
+		(o.Desired.Missing != "" || !v.match.differs(id, o.Desired.Attributes)) {
+		return comparison{outcome: employee.Unchanged}, nil
+	}
 	u, err := p.prepared(ctx, v, last)
 	if err != nil {
 		return comparison{}, err
 	}
 	v.missingManager = u.missingManager != ""
-	return u.compare(ctx, u.matchOf(v.Order.Listed.User))
+	c, err := u.compare(ctx, v.match)
+	if err == nil && o.Decision.Phase != lifecycle.PhaseLeave {
+		v.status = c.status
+	}
+	v.notes = slices.Concat(u.notes, c.notes())
+	return c, err
 }
 
 func (p *planner) prepared(ctx context.Context, v *verdict, last LastSync) (*upsert, error) {
@@ -263,13 +296,9 @@ func (p *planner) changes(ctx context.Context, v *verdict) ([]Change, error) {
 		if err != nil {
 			return nil, err
 		}
-		for name, value := range u.desired {
-			if value != nil {
-				write[name] = value
-			}
+		if write, v.status.Rule, err = u.newUser(ctx); err != nil {
+			return nil, err
 		}
-		status, _ := lifecycle.StatusOnCreate(p.settings.Policy, o.Decision.Standing)
-		write.Set(mapping.AttrStatus, strconv.Itoa(status))
 	case employee.Suspended:
 		write.Set(mapping.AttrStatus, strconv.Itoa(int(onelogin.StatusSuspended)))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -300,7 +301,8 @@ func (r *reading) plan(ctx context.Context, p planner) (*snapshot, BulkSnapshotR
 	out := BulkSnapshotResult{Settled: map[employee.Outcome]int{}, SkippedFor: map[string]int{}}
 	s := &snapshot{apply: r.in.Apply, force: r.in.Force}
 	managers := map[string]string{}
-	// hoping are people in line whose manager has no user yet.
+	// hoping are people whose manager has no user yet: whether one is about to
+	// be created is known when everybody has been looked at.
 	hoping := map[string]int{}
 	for place, id := range r.staff.ids {
 		v, err := r.decide(ctx, &p, place)
@@ -310,10 +312,10 @@ func (r *reading) plan(ctx context.Context, p planner) (*snapshot, BulkSnapshotR
 		if v.manager != "" {
 			managers[id] = v.manager
 		}
-		if v.Outcome == employee.Created {
+		if v.Outcome == employee.Created && r.concerns(id) {
 			p.creating[id] = true
 		}
-		if v.inLine && v.missingManager {
+		if v.missingManager && v.Outcome != employee.Created {
 			hoping[id] = place
 			continue
 		}
@@ -330,7 +332,7 @@ func (r *reading) plan(ctx context.Context, p planner) (*snapshot, BulkSnapshotR
 			return nil, out, err
 		}
 	}
-	if missing := len(r.only) - len(r.staff.ids); r.only != nil && missing > 0 {
+	if missing := r.notShown(); missing > 0 {
 		out.Settled[employee.Skipped] += missing
 		out.SkippedFor["Bob does not show this person; check the id, and that the service user may see them"] += missing
 	}
@@ -373,10 +375,33 @@ func (r *reading) decide(ctx context.Context, p *planner, place int) (verdict, e
 	return v, r.going()
 }
 
+// concerns reports whether a person may be dealt with: where a plan is applied,
+// only those who are in it.
+func (r *reading) concerns(employeeID string) bool {
+	_, planned := r.in.Apply[employeeID]
+	return planned || r.in.Apply == nil
+}
+
+// notShown counts those of the people who were asked for by id whom Bob does
+// not show.
+func (r *reading) notShown() int {
+	asked := r.in.EmployeeIDs
+	if r.in.Apply != nil {
+		asked = slices.Collect(maps.Keys(r.in.Apply))
+	}
+	missing := 0
+	for _, id := range asked {
+		if !r.staff.shows(id) {
+			missing++
+		}
+	}
+	return missing
+}
+
 // sort keeps a person as a candidate, or counts them as settled.
 func (s *snapshot) sort(v verdict, r *reading, out *BulkSnapshotResult) error {
 	id := v.Key.EmployeeID
-	if _, planned := r.in.Apply[id]; r.in.Apply != nil && !planned {
+	if !r.concerns(id) {
 		return nil
 	}
 	if v.inLine && !s.force {

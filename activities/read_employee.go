@@ -108,29 +108,38 @@ func (a *Activities) judge(ctx context.Context, in ReadEmployeeInput, settings m
 	if err := a.addLabels(ctx, settings.ListFields(), &out.Record); err != nil && out.Decision.Phase != lifecycle.PhaseLeave {
 		return err
 	}
-	if rule, admitted := admits(settings.Scope, in.EmployeeID, *out); !admitted {
-		out.Decision = lifecycle.Decision{
-			Phase: lifecycle.PhaseNone, Standing: lifecycle.StandingUnknown,
-			Reason: "Out of scope: " + rule,
-		}
+	if scope := scopeOf(settings.Scope, in.EmployeeID, *out); !scope.Admitted {
+		out.Decision = outOfScope(scope)
 	}
 	var err error
 	out.Digest, err = digestOf(*out)
 	return err
 }
 
-// admits asks the scope about a person. Of somebody whom Bob knows no more
+// outOfScope is the decision about somebody whom the scope keeps out. Nothing
+// is done to their user, unless the settings want it suspended and it is
+// certain that the person is out.
+func outOfScope(scope mapping.ScopeDecision) lifecycle.Decision {
+	d := lifecycle.Decision{Phase: lifecycle.PhaseNone, Standing: lifecycle.StandingUnknown, Reason: "Out of scope: " + scope.Rule}
+	if scope.Suspend {
+		d.Phase, d.Standing, d.OutOfScope = lifecycle.PhaseLeave, lifecycle.StandingLeft, true
+		d.Reason += ", and scope.out_of_scope says suspend"
+	}
+	return d
+}
+
+// scopeOf asks the scope about a person. Of somebody whom Bob knows no more
 // only the id can be asked; and a field that Bob does not show, or that is
 // empty, is no reason to leave a leaver inside.
-func admits(scope mapping.Scope, id string, read ReadEmployeeResult) (string, bool) {
+func scopeOf(scope mapping.Scope, id string, read ReadEmployeeResult) mapping.ScopeDecision {
 	if !read.Found {
-		return mapping.Scope{Exclude: scope.Exclude}.Admits(employee.Record{ID: id})
+		return mapping.Scope{Exclude: scope.Exclude}.Decide(employee.Record{ID: id})
 	}
 	d := scope.Decide(read.Record)
 	if read.Decision.Phase == lifecycle.PhaseLeave && !d.Certain {
-		return "", true
+		return mapping.ScopeDecision{Admitted: true}
 	}
-	return d.Rule, d.Admitted
+	return d
 }
 
 // addressOfDeleted returns the address of a deleted person if nobody else in

@@ -149,18 +149,33 @@ func (u *upsert) look(ctx context.Context) (match, error) {
 	if u.in.Known != nil {
 		return u.matchOf(u.in.Known), nil
 	}
-	if u.in.Listed != nil && !u.try.again {
-		if err := u.stillStands(ctx, u.in.EmployeeID, *u.in.Listed); err != nil {
+	switch l := u.in.Listed; {
+	case l == nil:
+	case !u.try.again:
+		if err := u.stillStands(ctx, u.in.EmployeeID, *l); err != nil {
 			return match{}, err
 		}
-		return u.matchOf(u.in.Listed.User), nil
+		return u.matchOf(l.User), nil
+	case u.try.before == nil && !u.fresh(*l):
+		// Nothing of it was written, and what Bob said is old by now.
+		return match{}, errOutdated
 	}
 	return u.findLinked(ctx, u.in.EmployeeID, userFields(u.settings))
 }
 
-// stillStands refuses what a listing says of a person if another run of their
-// workflow has ended since: what it did, the listing does not show.
+// fresh reports whether what a bulk run has read may still be acted on. The
+// work may have waited for its turn, or for OneLogin's next hour.
+func (a *Activities) fresh(l Listed) bool {
+	return time.Since(l.At) < a.Settings().Limits.FreshFor
+}
+
+// stillStands refuses what a listing says of a person if it is old, or if
+// another run of their workflow has ended since: what that did, the listing
+// does not show.
 func (a *Activities) stillStands(ctx context.Context, employeeID string, l Listed) error {
+	if !a.fresh(l) {
+		return errOutdated
+	}
 	overtaken, err := a.EndedSince(ctx, employeeID, l.At.Add(-clockSkew))
 	switch {
 	case err != nil:
@@ -176,9 +191,9 @@ func (a *Activities) stillStands(ctx context.Context, employeeID string, l Liste
 // thought to lie apart.
 const clockSkew = time.Minute
 
-// errOutdated: another run of the person's workflow has ended since a bulk
-// run read both sides, so that what it read is not to be acted on.
-var errOutdated = errors.New("another synchronisation of this person has ended since both sides were read")
+// errOutdated: what a bulk run read is old, or another run of the person's
+// workflow has ended since, so that it is not to be acted on.
+var errOutdated = errors.New("what the bulk run read of this person is out of date; it is read anew")
 
 func (u *upsert) matchOf(user *onelogin.User) match { return matchFor(u.in.EmployeeID, user) }
 
@@ -263,17 +278,10 @@ func (u *upsert) prepareManager(ctx context.Context) error {
 }
 
 func (u *upsert) create(ctx context.Context) (UpsertUserResult, error) {
-	status, rule := lifecycle.StatusOnCreate(u.settings.Policy, u.in.Standing)
-	attributes, err := u.defined(ctx, u.in.Desired.OnCreate)
+	attributes, rule, err := u.newUser(ctx)
 	if err != nil {
 		return UpsertUserResult{}, err
 	}
-	for name, value := range u.desired {
-		if value != nil {
-			attributes[name] = value
-		}
-	}
-	attributes.Set(mapping.AttrStatus, strconv.Itoa(status))
 	u.try.intend(intent{Outcome: employee.Created, Changed: attributes.Names()})
 	user, err := u.OneLogin.CreateUser(ctx, wire(attributes))
 	if err != nil {
@@ -286,18 +294,29 @@ func (u *upsert) create(ctx context.Context) (UpsertUserResult, error) {
 	return out, u.announce(ctx, user)
 }
 
+// newUser is what a new user is given, and the rule for its status.
+func (u *upsert) newUser(ctx context.Context) (mapping.Attributes, string, error) {
+	attributes, err := u.defined(ctx, u.in.Desired.OnCreate)
+	if err != nil {
+		return nil, "", err
+	}
+	for name, value := range u.desired {
+		if value != nil {
+			attributes[name] = value
+		}
+	}
+	status, rule := lifecycle.StatusOnCreate(u.settings.Policy, u.in.Standing)
+	attributes.Set(mapping.AttrStatus, strconv.Itoa(status))
+	return attributes, rule, nil
+}
+
 // update writes what differs.
 func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) {
 	c, err := u.compare(ctx, m)
 	if err != nil {
 		return UpsertUserResult{}, err
 	}
-	if len(c.normalised) > 0 {
-		u.note("OneLogin keeps its own form of %v; it is not written again", c.normalised)
-	}
-	if len(c.overwritten) > 0 {
-		u.note("%v was overwritten by a OneLogin mapping after each write and is not written again: change that mapping in OneLogin, or take the attribute out of the provisioning file", c.overwritten)
-	}
+	u.notes = append(u.notes, c.notes()...)
 	write, status := c.write, c.status
 	if len(write) == 0 {
 		out := u.result(m.user, employee.Unchanged, nil, status.Rule)
@@ -355,6 +374,18 @@ type comparison struct {
 	normalised, overwritten []string
 	status                  lifecycle.StatusDecision
 	outcome                 employee.Outcome
+}
+
+// notes say why something that differs is not written.
+func (c comparison) notes() []string {
+	var notes []string
+	if len(c.normalised) > 0 {
+		notes = append(notes, fmt.Sprintf("OneLogin keeps its own form of %v; it is not written again", c.normalised))
+	}
+	if len(c.overwritten) > 0 {
+		notes = append(notes, fmt.Sprintf("%v was overwritten by a OneLogin mapping after each write and is not written again: change that mapping in OneLogin, or take the attribute out of the provisioning file", c.overwritten))
+	}
+	return notes
 }
 
 // compare holds a user that exists against what the mapping wants.

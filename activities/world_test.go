@@ -73,6 +73,9 @@ type world struct {
 	acts     *activities.Activities
 	settings mapping.Settings
 
+	bobClient *bob.Client
+	oneClient *onelogin.Client
+
 	// recalled is what earlier runs left; recalls counts how often that was
 	// asked for.
 	recalled activities.LastSync
@@ -82,6 +85,18 @@ type world struct {
 	announceErr error
 	recallErr   error
 	recalls     int
+
+	// due are the moments that workflows wait for, other is another bulk run,
+	// ended are people of whom a run has ended since, and ends how the runs of
+	// others ended.
+	due   map[string]time.Time
+	other string
+	ended map[string]bool
+	ends  map[string]activities.BulkEnd
+	// asked are the people of each call of RecallMany; broken is what the four
+	// questions to Temporal answer.
+	asked  [][]string
+	broken error
 
 	mu sync.Mutex
 	// onWrite, where set, happens once, just before OneLogin sees a PUT.
@@ -123,8 +138,27 @@ func newWorld(t *testing.T, options ...string) *world {
 		BaseURL: oneServer.URL, ClientID: "id", ClientSecret: oneLoginSecret, MaxRPS: 100_000,
 	})
 	require.NoError(t, err)
+	w.bobClient, w.oneClient = bobClient, oneClient
+	w.restart()
+	w.forgetCalls()
+
+	w.put(personID, map[string]any{
+		"email": personEmail, "firstName": "Juniper", "surname": "Sample",
+		"work": map[string]any{
+			"startDate": "2020-01-06", "title": "Lighthouse Keeper", "department": "Waves", "site": "London",
+			"workPhone": "+44 20 7946 0001", "workMobile": "+44 7700 900001", "reportsTo": nil,
+		},
+		"internal": map[string]any{"status": "Active", "lifecycleStatus": "employed", "terminationDate": nil},
+		"employee": map[string]any{"lastDayOfWork": nil},
+	})
+	return w
+}
+
+// restart is another process: it remembers nothing.
+func (w *world) restart() {
+	w.t.Helper()
 	w.acts = &activities.Activities{
-		Bob: bobClient, OneLogin: oneClient,
+		Bob: w.bobClient, OneLogin: w.oneClient,
 		Settings: func() mapping.Settings { return w.settings },
 		Signal:   func(context.Context, string, employee.Event) error { return errors.New("no signal is expected") },
 		Announce: func(_ context.Context, c activities.CreatedUser) error {
@@ -138,20 +172,26 @@ func newWorld(t *testing.T, options ...string) *world {
 			return w.recalled, w.recallErr
 		},
 		SearchAttributes: func() bool { return true },
-	}
-	require.NoError(t, w.acts.Prepare(context.Background()))
-	w.forgetCalls()
-
-	w.put(personID, map[string]any{
-		"email": personEmail, "firstName": "Juniper", "surname": "Sample",
-		"work": map[string]any{
-			"startDate": "2020-01-06", "title": "Lighthouse Keeper", "department": "Waves", "site": "London",
-			"workPhone": "+44 20 7946 0001", "workMobile": "+44 7700 900001", "reportsTo": nil,
+		RecallMany: func(_ context.Context, ids []string) (map[string]activities.LastSync, error) {
+			w.asked = append(w.asked, ids)
+			known := map[string]activities.LastSync{}
+			for _, id := range ids {
+				if w.recalled.MemoryKnown || w.recalled.SuspendedByUs != nil {
+					known[id] = w.recalled
+				}
+			}
+			return known, w.recallErr
 		},
-		"internal": map[string]any{"status": "Active", "lifecycleStatus": "employed", "terminationDate": nil},
-		"employee": map[string]any{"lastDayOfWork": nil},
-	})
-	return w
+		EndedSince: func(_ context.Context, id string, _ time.Time) (bool, error) { return w.ended[id], w.broken },
+		Waiting:    func(context.Context) (map[string]time.Time, error) { return w.due, w.broken },
+		OtherBulk:  func(context.Context, string, string) (string, error) { return w.other, w.broken },
+		Ended: func(_ context.Context, id string) (activities.BulkEnd, bool, error) {
+			end, ended := w.ends[id]
+			return end, ended, w.broken
+		},
+		Queue: "bob-onelogin-worker/test",
+	}
+	require.NoError(w.t, w.acts.Prepare(context.Background()))
 }
 
 func (w *world) intercepted(next http.Handler) http.Handler {
@@ -316,6 +356,7 @@ func (w *world) once(name string, in, out any) error {
 	env := suite.NewTestActivityEnvironment()
 	w.acts.RegisterGeneral(env)
 	w.acts.RegisterOneLogin(env)
+	w.acts.RegisterOwn(env)
 	value, err := env.ExecuteActivity(name, in)
 	if err != nil {
 		return w.decent(err)
@@ -336,6 +377,7 @@ func (w *world) retrying(name string, in, out any) error {
 	env.SetTestTimeout(20 * time.Second)
 	w.acts.RegisterGeneral(env)
 	w.acts.RegisterOneLogin(env)
+	w.acts.RegisterOwn(env)
 	env.ExecuteWorkflow(func(ctx workflow.Context) error {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 			StartToCloseTimeout: time.Minute,

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -16,10 +17,23 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Serve  serveCommand  `cmd:"" help:"Receive Bob's webhooks on STARTER_ADDR: POST /webhooks/bob, GET /healthz, GET /readyz."`
-	Sync   syncCommand   `cmd:"" help:"Synchronise one person now, and print what was found, decided and changed."`
-	Status statusCommand `cmd:"" help:"Show where one employee's workflow stands."`
+	Serve   serveCommand   `cmd:"" help:"Receive Bob's webhooks on STARTER_ADDR: POST /webhooks/bob, GET /healthz, GET /readyz."`
+	Sync    syncCommand    `cmd:"" help:"Synchronise one person now, and print what was found, decided and changed."`
+	Status  statusCommand  `cmd:"" help:"Show where one employee's workflow stands."`
+	Explain explainCommand `cmd:"" help:"Show what Bob says of one person, what would be decided and changed, and why; write nothing."`
+
+	Bulk     bulkCommand     `cmd:"" help:"Bring everybody in line, or show what would change; watch, pause, resume or cancel a bulk run."`
+	Schedule scheduleCommand `cmd:"" help:"Show, set or delete the Schedule of bulk runs."`
+	Codec    codecCommand    `cmd:"" help:"Decrypt for Temporal's web UI and CLI on CODEC_ADDR, or make a key."`
 }
+
+// exitError ends the command with a code of its own.
+type exitError struct {
+	code int
+	error
+}
+
+func (e *exitError) Unwrap() error { return e.error }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -36,6 +50,11 @@ func main() {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "starter:", err)
-		os.Exit(1)
+		code := 1
+		var exit *exitError
+		if errors.As(err, &exit) {
+			code = exit.code
+		}
+		os.Exit(code)
 	}
 }

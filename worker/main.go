@@ -19,13 +19,11 @@ import (
 	"go.uber.org/zap"
 
 	"bob-onelogin/activities"
-	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/clients"
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/connect"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/logging"
-	"bob-onelogin/internal/mapping"
-	"bob-onelogin/internal/onelogin"
 	"bob-onelogin/internal/provisioning"
 	"bob-onelogin/workflows"
 )
@@ -59,17 +57,12 @@ func run(ctx context.Context, environ []string) error {
 	}
 	defer func() { _ = z.Sync() }() // standard error cannot always be synced
 
-	bobClient, bobErr := bob.New(bob.Config{
-		BaseURL: cfg.Bob.BaseURL, ServiceUserID: cfg.Bob.ServiceUserID, Token: string(cfg.Bob.ServiceUserToken),
-	})
-	oneLogin, oneLoginErr := onelogin.New(onelogin.Config{
-		BaseURL: cfg.OneLogin.BaseURL, Region: cfg.OneLogin.Region, Subdomain: cfg.OneLogin.Subdomain,
-		ClientID: cfg.OneLogin.ClientID, ClientSecret: string(cfg.OneLogin.ClientSecret), MaxRPS: cfg.OneLogin.MaxRPS,
-	})
+	bobClient, bobErr := clients.Bob(cfg.Bob)
+	oneLogin, oneLoginErr := clients.OneLogin(cfg.OneLogin)
 	if err := errors.Join(bobErr, oneLoginErr); err != nil {
 		return err
 	}
-	file, err := provisioning.Open(ctx, cfg.ProvisioningFile, provisioning.Options{Log: z, Fields: fieldsOf(bobClient)})
+	file, err := provisioning.Open(ctx, cfg.ProvisioningFile, provisioning.Options{Log: z, Fields: clients.Fields(bobClient)})
 	if err != nil {
 		return err
 	}
@@ -80,7 +73,7 @@ func run(ctx context.Context, environ []string) error {
 		stopWatching()
 		watch.Wait()
 	}()
-	temporal, namespace, err := connect.Temporal(ctx, z)
+	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, z)
 	if err != nil {
 		return err
 	}
@@ -114,22 +107,6 @@ func run(ctx context.Context, environ []string) error {
 	err = serve(ctx, temporal, acts, cfg)
 	z.Info("Stopped")
 	return err
-}
-
-// fieldsOf reads Bob's list of fields, which the provisioning file is held
-// against.
-func fieldsOf(c *bob.Client) func(context.Context) ([]mapping.Field, error) {
-	return func(ctx context.Context) ([]mapping.Field, error) {
-		listed, err := c.Fields(ctx)
-		if err != nil {
-			return nil, err
-		}
-		fields := make([]mapping.Field, 0, len(listed))
-		for _, f := range listed {
-			fields = append(fields, mapping.Field{ID: f.ID, Name: f.Name, Type: f.Type, ListID: f.ListID})
-		}
-		return fields, nil
-	}
 }
 
 // serve runs the task queues until ctx ends or one of them fails for good.

@@ -126,8 +126,10 @@ func (b *bulkSync) turn(ctx workflow.Context, in activities.BulkPageInput, f wor
 	}
 	b.asked = page.Next
 	b.Exhausted = page.Last
-	b.Progress.Done += page.Settled
-	b.Progress.Outcomes[employee.Unchanged] += page.Settled
+	if page.Settled > 0 {
+		b.Progress.Done += page.Settled
+		b.Progress.Outcomes[employee.Unchanged] += page.Settled
+	}
 	if b.in.DryRun {
 		b.keepPlan(page.Items)
 	}

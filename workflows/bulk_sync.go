@@ -208,6 +208,7 @@ func (b *bulkSync) next() int {
 		b.Progress.Waiting = "paused; send the update resume to go on"
 		return -1
 	}
+	held := map[string]bool{} // those ahead who wait for their manager
 	for i, item := range b.hand {
 		if b.counted(item) {
 			return i
@@ -215,9 +216,11 @@ func (b *bulkSync) next() int {
 		if len(b.children) >= b.in.Window {
 			return -1
 		}
-		if _, managerRuns := b.children[item.ManagerID]; !managerRuns || !item.AwaitsManager {
+		_, managerRuns := b.children[item.ManagerID]
+		if !item.AwaitsManager || (!managerRuns && !held[item.ManagerID]) {
 			return i
 		}
+		held[item.Key.EmployeeID] = true
 	}
 	return -1
 }

@@ -146,6 +146,27 @@ func TestTwentyFivePeopleShowEverySituation(t *testing.T) {
 	}
 }
 
+func TestNobodyAtRestWaitsForADate(t *testing.T) {
+	staff := people.AtRest(500, today)
+	if len(staff) != 500 {
+		t.Fatalf("%d people", len(staff))
+	}
+	date, there := today.Format(time.DateOnly), map[string]bool{}
+	for _, p := range staff {
+		there[p.ID] = true
+		for _, day := range []any{
+			category(t, p, "work")["startDate"], category(t, p, "internal")["terminationDate"], category(t, p, "employee")["lastDayOfWork"],
+		} {
+			if text, ok := day.(string); ok && text > date {
+				t.Errorf("%s: a date ahead", p.Situation)
+			}
+		}
+		if p.ManagerID != "" && !there[p.ManagerID] {
+			t.Errorf("%s: the manager does not come before", p.Situation)
+		}
+	}
+}
+
 func TestDue(t *testing.T) {
 	want := map[string]bool{"settled": true, "starts today": true, "left, suspended": true, "garden leave": true}
 	want["future hire"], want["left, never in OneLogin"], want["future hire without address"] = false, false, false
