@@ -145,12 +145,16 @@ func TestParseKeys(t *testing.T) {
 // bobFields are the fields of a tenant, for the files that are held against
 // them.
 var bobFields = []mapping.Field{
-	{ID: "root.id"}, {ID: "root.email", Name: "Email"}, {ID: "root.firstName", Name: "First name"}, {ID: "root.surname", Name: "Last name"},
+	{ID: "root.id"},
+	{ID: "root.email", Name: "Email"},
+	{ID: "root.firstName", Name: "First name"},
+	{ID: "root.surname", Name: "Last name"},
 	{ID: "work.title", Name: "Job title", Type: "list", ListID: "title"},
 	{ID: "work.department", Name: "Department", Type: "list", ListID: "department"},
 	{ID: "work.site", Name: "Site", Type: "text"},
 	{ID: "work.reportsTo", Name: "Reports to", Type: "employee"},
-	{ID: "work.workPhone", Name: "Work phone"}, {ID: "work.workMobile", Name: "Work mobile"},
+	{ID: "work.workPhone", Name: "Work phone"},
+	{ID: "work.workMobile", Name: "Work mobile"},
 	{ID: "work.custom.field_1689", Name: "Cost centre", Type: "list", ListID: "costCentre"},
 	{ID: "work.custom.field_1690", Name: "Badge", Type: "text"},
 	{ID: "payroll.employment.type", Name: "Employment type", Type: "list"},
