@@ -155,6 +155,7 @@ func (p *fileParser) entries(n ast.Node, path, shown string) ([]entry, bool) {
 		name, ok := scalar(pair.Key)
 		if !ok {
 			p.hideTree(pair.Value)
+			p.hide(at.line, at.column, 0)
 			p.mistake(at, shown, "a key is a plain name; no ?, anchor or << is taken here")
 			continue
 		}

@@ -223,6 +223,15 @@ func TestParseRefusesWhatIsNoText(t *testing.T) {
 	}
 }
 
+// Every zone that a report may suggest is one.
+func TestSuggestedZonesExist(t *testing.T) {
+	for _, name := range mapping.ZoneNames() {
+		if _, err := time.LoadLocation(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestSettingsBobFields(t *testing.T) {
 	want := []string{
 		"root.id", "root.email", "internal.status", "internal.lifecycleStatus", "internal.terminationDate", "employee.lastDayOfWork",
