@@ -21,20 +21,23 @@ type checkCommand struct {
 // Run looks at everything that an installation depends on. It reads the
 // configuration itself, since what is wrong with that is among the lines.
 func (c checkCommand) Run(ctx context.Context, environ environment) error {
+	return c.run(ctx, environ, standardConsole())
+}
+
+func (c checkCommand) run(ctx context.Context, environ environment, con console) error {
 	cfg, mistakes, err := config.Examine(environ)
 	if err != nil {
 		return err
 	}
-	con := standardConsole()
-	clear := func() {}
 	if con.terminal {
 		fmt.Fprint(con.err, "Checking …")
-		clear = func() { fmt.Fprint(con.err, "\r\x1b[2K") }
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	lines := check.Judge(check.Gather(ctx, check.Setup{Config: cfg, Mistakes: mistakes}))
-	clear()
+	if con.terminal {
+		fmt.Fprint(con.err, "\r\x1b[2K")
+	}
 	return c.report(con, lines)
 }
 

@@ -52,6 +52,9 @@ const (
 	resultColumn = len("warning") + 2
 )
 
+// indent is where the name of a check begins.
+var indent = strings.Repeat(" ", len(margin)+resultColumn)
+
 func (s checkScreen) print(lines []check.Line) error {
 	var b strings.Builder
 	name := 0
@@ -68,14 +71,10 @@ func (s checkScreen) print(lines []check.Line) error {
 		b.WriteString(margin + s.paint(string(l.Result), fmt.Sprintf("%-*s", resultColumn, l.Result)) + fmt.Sprintf("%-*s", name, l.Check))
 		detail, excerpt, _ := strings.Cut(l.Detail, "\n")
 		b.WriteString(wrapped(detail, left, s.columns))
-		for row := range strings.SplitSeq(excerpt, "\n") {
-			if row != "" {
-				b.WriteString(strings.Repeat(" ", len(margin)+resultColumn) + row + "\n")
-			}
-		}
-		if l.Mend != "" {
-			arrow := strings.Repeat(" ", len(margin)+resultColumn) + "→ "
-			b.WriteString(arrow + wrapped(l.Mend, utf8.RuneCountInString(arrow), s.columns))
+		b.WriteString(whole(excerpt, indent))
+		if mend, commands, _ := strings.Cut(l.Mend, "\n"); mend != "" {
+			b.WriteString(indent + "→ " + wrapped(mend, len(indent)+2, s.columns))
+			b.WriteString(whole(commands, indent+"    "))
 		}
 	}
 	b.WriteString("\n" + s.summary(lines) + "\n")
@@ -96,6 +95,18 @@ func (s checkScreen) summary(lines []check.Line) string {
 		return s.paint(string(r), text)
 	}
 	return count(check.Wrong, "wrong", "wrong") + ", " + count(check.Warning, "warning", "warnings") + ", " + count(check.OK, "ok", "ok")
+}
+
+// whole indents lines without breaking them: those of an excerpt, and commands,
+// which are copied from the screen.
+func whole(text, indent string) string {
+	var b strings.Builder
+	for line := range strings.SplitSeq(text, "\n") {
+		if line != "" {
+			b.WriteString(indent + line + "\n")
+		}
+	}
+	return b.String()
 }
 
 // wrapped breaks a text between words, to stand from a column on. It ends the

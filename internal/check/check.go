@@ -45,7 +45,8 @@ type Line struct {
 	// Detail says what was found. Further lines of it, where there are any,
 	// are an excerpt whose columns matter.
 	Detail string `json:"detail"`
-	// Mend says what to do; empty where all is well.
+	// Mend says what to do; empty where all is well. Further lines of it, where
+	// there are any, are commands.
 	Mend string `json:"mend"`
 }
 

@@ -117,11 +117,11 @@ func TestTemporal(t *testing.T) {
 			f.Retention = Answer[time.Duration]{Err: serviceerror.NewNamespaceNotFound("staff")}
 		}, []string{
 			server,
-			"wrong namespace: there is no namespace staff → set TEMPORAL_NAMESPACE, or create it: temporal operator namespace create --retention 30d --namespace staff",
+			"wrong namespace: there is no namespace staff → set TEMPORAL_NAMESPACE, or create it:\ntemporal operator namespace create --retention 30d --namespace staff",
 		}},
 		{"forgotten within a day", func(f *Temporal) { f.Retention.Value = 24 * time.Hour }, []string{
 			server,
-			"warning namespace: staff keeps what has ended for 1 day: results, and what they remember, are forgotten with it → temporal operator namespace update --retention 30d --namespace staff",
+			"warning namespace: staff keeps what has ended for 1 day: results, and what they remember, are forgotten with it → keep it for longer:\ntemporal operator namespace update --retention 30d --namespace staff",
 			attributes, worker,
 		}},
 		{"forgotten after a week", func(f *Temporal) { f.Retention.Value = 7 * 24 * time.Hour }, []string{server, "ok namespace: staff keeps what has ended for 7 days", attributes, worker}},
@@ -133,7 +133,7 @@ func TestTemporal(t *testing.T) {
 		}},
 		{"search attributes are missing", func(f *Temporal) { f.Missing.Value = []string{"SyncDueAt", "SyncState"} }, []string{
 			server, namespace,
-			"warning search attributes: SyncDueAt and SyncState are missing: workflows cannot be listed by state → start a worker, which adds them where it may; else: temporal operator search-attribute create --namespace staff --name SyncDueAt --type Datetime --name SyncState --type Keyword",
+			"warning search attributes: SyncDueAt and SyncState are missing: workflows cannot be listed by state → start a worker, which adds them where it may, or add them:\ntemporal operator search-attribute create --namespace staff --name SyncDueAt --type Datetime --name SyncState --type Keyword",
 			worker,
 		}},
 		{"a search attribute of another type", func(f *Temporal) {

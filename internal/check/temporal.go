@@ -46,13 +46,13 @@ func (t Temporal) lines() []Line {
 	switch retention := t.Retention.Value; {
 	case errors.As(t.Retention.Err, &none):
 		a.wrong("namespace", "there is no namespace "+t.Namespace,
-			"set TEMPORAL_NAMESPACE, or create it: temporal operator namespace create --retention 30d --namespace "+t.Namespace)
+			"set TEMPORAL_NAMESPACE, or create it:\ntemporal operator namespace create --retention 30d --namespace "+t.Namespace)
 		return a.lines // nothing else can be asked of it
 	case t.Retention.Err != nil:
 		a.warn("namespace", t.Namespace+" could not be looked at: "+t.Retention.Err.Error(), "permit the connection's identity to read the namespace")
 	case retention < enoughRetention:
 		a.warn("namespace", fmt.Sprintf("%s keeps what has ended for %s: results, and what they remember, are forgotten with it", t.Namespace, days(retention)),
-			"temporal operator namespace update --retention 30d --namespace "+t.Namespace)
+			"keep it for longer:\ntemporal operator namespace update --retention 30d --namespace "+t.Namespace)
 	default:
 		a.ok("namespace", fmt.Sprintf("%s keeps what has ended for %s", t.Namespace, days(retention)))
 	}
@@ -70,7 +70,7 @@ func (t Temporal) lines() []Line {
 			fmt.Fprintf(&arguments, " --name %s --type %s", name, dispatch.SearchAttributes()[name])
 		}
 		a.warn("search attributes", listed(missing)+ifOne(len(missing), " is", " are")+" missing: workflows cannot be listed by state",
-			"start a worker, which adds them where it may; else: temporal operator search-attribute create --namespace "+t.Namespace+arguments.String())
+			"start a worker, which adds them where it may, or add them:\ntemporal operator search-attribute create --namespace "+t.Namespace+arguments.String())
 	default:
 		a.ok("search attributes", listed(attributeNames())+" are there")
 	}
