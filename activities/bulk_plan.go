@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,6 +43,11 @@ type verdict struct {
 	missingManager bool
 	// write is what differs, for a person who has a user.
 	write mapping.Attributes
+	// read, match, status and notes are for a person who asks why.
+	read   ReadEmployeeResult
+	match  match
+	status lifecycle.StatusDecision
+	notes  []string
 }
 
 // person plans for one person.
@@ -58,6 +64,7 @@ func (p *planner) person(ctx context.Context, r employee.Record) (verdict, error
 			Digest: read.Digest, SettingsVersion: read.SettingsVersion, Listed: Listed{At: p.at},
 		},
 	}}
+	v.read = read
 	if !read.Decision.OutOfScope {
 		v.Order.Desired = p.settings.Map(read.Record)
 	}
@@ -119,7 +126,7 @@ func (p *planner) provision(ctx context.Context, v *verdict) error {
 		v.Outcome, v.Reason, v.Calls = employee.Created, "Has no OneLogin user", 1
 		return nil
 	}
-	o.Listed.User, v.UserID = &m.user, m.user.ID()
+	v.match, o.Listed.User, v.UserID = m, &m.user, m.user.ID()
 	c, err := p.against(ctx, v, optimistic)
 	if err != nil {
 		return err
@@ -167,9 +174,10 @@ func (p *planner) again(ctx context.Context, v *verdict) error {
 	return nil
 }
 
-// awaited: the person's manager is about to have a user.
+// awaited: the person's manager is about to have a user. Nobody links a leaver
+// to one later.
 func (v *verdict) awaited(creating map[string]bool) bool {
-	return v.missingManager && creating[v.manager]
+	return v.missingManager && creating[v.manager] && v.Order.Decision.Standing != lifecycle.StandingLeft
 }
 
 // lateOf is the moment that a workflow waits for that has provisioned already.
@@ -197,14 +205,12 @@ func (p *planner) leaving(ctx context.Context, v *verdict) error {
 		}
 		return nil
 	}
-	o.Listed.User, v.UserID = &m.user, m.user.ID()
-	if o.Desired.Missing == "" && !o.Decision.OutOfScope {
-		c, err := p.against(ctx, v, optimistic)
-		if err != nil {
-			return err
-		}
-		v.write = c.write
+	v.match, o.Listed.User, v.UserID, v.status = m, &m.user, m.user.ID(), decision
+	c, err := p.against(ctx, v, optimistic)
+	if err != nil {
+		return err
 	}
+	v.write = c.write
 	v.Calls = min(len(v.write), 1)
 	switch {
 	case decision.Action == lifecycle.Suspend:
@@ -225,14 +231,25 @@ func (p *planner) leaving(ctx context.Context, v *verdict) error {
 // looked at for those.
 var optimistic = LastSync{MemoryKnown: true}.WithSuspension(true)
 
-// against holds a person's user against what Bob says.
+// against holds a person's user against what Bob says. Of a leaver only a
+// profile counts that can be made, and that would be written.
 func (p *planner) against(ctx context.Context, v *verdict, last LastSync) (comparison, error) {
+	o, id := v.Order, v.Key.EmployeeID
+	if o.Decision.Phase == lifecycle.PhaseLeave &&
+		(o.Desired.Missing != "" || !v.match.differs(id, o.Desired.Attributes)) {
+		return comparison{outcome: employee.Unchanged}, nil
+	}
 	u, err := p.prepared(ctx, v, last)
 	if err != nil {
 		return comparison{}, err
 	}
 	v.missingManager = u.missingManager != ""
-	return u.compare(ctx, u.matchOf(v.Order.Listed.User))
+	c, err := u.compare(ctx, v.match)
+	if err == nil && o.Decision.Phase != lifecycle.PhaseLeave {
+		v.status = c.status
+	}
+	v.notes = slices.Concat(u.notes, c.notes())
+	return c, err
 }
 
 func (p *planner) prepared(ctx context.Context, v *verdict, last LastSync) (*upsert, error) {
@@ -279,13 +296,9 @@ func (p *planner) changes(ctx context.Context, v *verdict) ([]Change, error) {
 		if err != nil {
 			return nil, err
 		}
-		for name, value := range u.desired {
-			if value != nil {
-				write[name] = value
-			}
+		if write, v.status.Rule, err = u.newUser(ctx); err != nil {
+			return nil, err
 		}
-		status, _ := lifecycle.StatusOnCreate(p.settings.Policy, o.Decision.Standing)
-		write.Set(mapping.AttrStatus, strconv.Itoa(status))
 	case employee.Suspended:
 		write.Set(mapping.AttrStatus, strconv.Itoa(int(onelogin.StatusSuspended)))
 	}

@@ -281,7 +281,7 @@ func TestBulkPlan(t *testing.T) {
 			given: func(w *world) {
 				w.put(personID, inactive)
 				w.put(personID, map[string]any{"email": nil})
-				w.user()
+				w.user(attrs{"title": "Surfer"})
 			},
 			outcome: employee.Suspended, calls: 2,
 			changes: map[string]string{"status": "1 → 2"},
@@ -302,6 +302,14 @@ func TestBulkPlan(t *testing.T) {
 			},
 			outcome: employee.Updated, calls: 1,
 			changes: map[string]string{"title": "Surfer → Lighthouse Keeper"},
+		},
+		{
+			name: "a leaver who is suspended and whose manager alone differs",
+			given: func(w *world) {
+				w.put(personID, inactive)
+				w.user(attrs{"status": 2, "manager_user_id": w.stranger()})
+			},
+			outcome: unchanged, inLine: true,
 		},
 		{
 			name: "a leaver without a link",
@@ -491,6 +499,27 @@ func TestBulkPlan(t *testing.T) {
 			},
 			outcome: employee.Updated, calls: 1, manager: managerID, awaits: true,
 			changes: map[string]string{"manager_user_id": "nothing → the new user of employee " + managerID},
+		},
+		{
+			name: "starts later, and the manager is to be created",
+			given: func(w *world) {
+				w.put(personID, reportsTo(managerID))
+				w.put(personID, starts(3))
+				w.colleague(managerID, otherEmail)
+			},
+			outcome: scheduled, manager: managerID,
+			changes: map[string]string{},
+		},
+		{
+			name: "leaves, and the manager is to be created",
+			given: func(w *world) {
+				w.put(personID, reportsTo(managerID))
+				w.put(personID, inactive)
+				w.colleague(managerID, otherEmail)
+				w.user()
+			},
+			outcome: employee.Suspended, calls: 2, manager: managerID,
+			changes: map[string]string{"status": "1 → 2"},
 		},
 		{
 			name: "to be created, and the manager too",

@@ -104,14 +104,19 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *tr
 			return EnforceStatusResult{}, err
 		}
 	}
-	desired := in.Desired.Attributes
-	if m.by != byLink {
-		desired = withLink(desired, in.EmployeeID)
-	}
-	if len(mapping.Diff(desired, m.user)) > 0 {
+	if m.differs(in.EmployeeID, in.Desired.Attributes) {
 		out.Profile = &m.user
 	}
 	return out, nil
+}
+
+// differs reports whether a leaver's profile is to be written. The manager
+// alone, who is looked up, is no reason to.
+func (m match) differs(employeeID string, desired mapping.Attributes) bool {
+	if m.by != byLink {
+		desired = withLink(desired, employeeID)
+	}
+	return len(mapping.Diff(desired, m.user)) > 0
 }
 
 func withLink(desired mapping.Attributes, employeeID string) mapping.Attributes {

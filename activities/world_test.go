@@ -73,6 +73,9 @@ type world struct {
 	acts     *activities.Activities
 	settings mapping.Settings
 
+	bobClient *bob.Client
+	oneClient *onelogin.Client
+
 	// recalled is what earlier runs left; recalls counts how often that was
 	// asked for.
 	recalled activities.LastSync
@@ -135,8 +138,27 @@ func newWorld(t *testing.T, options ...string) *world {
 		BaseURL: oneServer.URL, ClientID: "id", ClientSecret: oneLoginSecret, MaxRPS: 100_000,
 	})
 	require.NoError(t, err)
+	w.bobClient, w.oneClient = bobClient, oneClient
+	w.restart()
+	w.forgetCalls()
+
+	w.put(personID, map[string]any{
+		"email": personEmail, "firstName": "Juniper", "surname": "Sample",
+		"work": map[string]any{
+			"startDate": "2020-01-06", "title": "Lighthouse Keeper", "department": "Waves", "site": "London",
+			"workPhone": "+44 20 7946 0001", "workMobile": "+44 7700 900001", "reportsTo": nil,
+		},
+		"internal": map[string]any{"status": "Active", "lifecycleStatus": "employed", "terminationDate": nil},
+		"employee": map[string]any{"lastDayOfWork": nil},
+	})
+	return w
+}
+
+// restart is another process: it remembers nothing.
+func (w *world) restart() {
+	w.t.Helper()
 	w.acts = &activities.Activities{
-		Bob: bobClient, OneLogin: oneClient,
+		Bob: w.bobClient, OneLogin: w.oneClient,
 		Settings: func() mapping.Settings { return w.settings },
 		Signal:   func(context.Context, string, employee.Event) error { return errors.New("no signal is expected") },
 		Announce: func(_ context.Context, c activities.CreatedUser) error {
@@ -169,19 +191,7 @@ func newWorld(t *testing.T, options ...string) *world {
 		},
 		Queue: "bob-onelogin-worker/test",
 	}
-	require.NoError(t, w.acts.Prepare(context.Background()))
-	w.forgetCalls()
-
-	w.put(personID, map[string]any{
-		"email": personEmail, "firstName": "Juniper", "surname": "Sample",
-		"work": map[string]any{
-			"startDate": "2020-01-06", "title": "Lighthouse Keeper", "department": "Waves", "site": "London",
-			"workPhone": "+44 20 7946 0001", "workMobile": "+44 7700 900001", "reportsTo": nil,
-		},
-		"internal": map[string]any{"status": "Active", "lifecycleStatus": "employed", "terminationDate": nil},
-		"employee": map[string]any{"lastDayOfWork": nil},
-	})
-	return w
+	require.NoError(w.t, w.acts.Prepare(context.Background()))
 }
 
 func (w *world) intercepted(next http.Handler) http.Handler {
@@ -302,6 +312,14 @@ func (w *world) deleteUser(id int64) {
 	rec := httptest.NewRecorder()
 	w.one.ServeHTTP(rec, httptest.NewRequest(http.MethodDelete, fmt.Sprintf("/_sim/users/%d", id), nil))
 	require.Equal(w.t, http.StatusNoContent, rec.Code)
+}
+
+// change merges into a OneLogin user behind everybody's back.
+func (w *world) change(id int64, attributes string) {
+	w.t.Helper()
+	rec := httptest.NewRecorder()
+	w.one.ServeHTTP(rec, httptest.NewRequest(http.MethodPut, fmt.Sprintf("/_sim/users/%d", id), strings.NewReader(attributes)))
+	require.Equal(w.t, http.StatusOK, rec.Code, rec.Body)
 }
 
 func (w *world) forgetCalls() {

@@ -31,7 +31,7 @@ func (b *bulk) report(ctx context.Context, v dispatch.BulkView) error {
 func verdict(v dispatch.BulkView) error {
 	failed := 0
 	if v.Progress != nil {
-		failed = v.Progress.Outcomes[employee.Failed]
+		failed = v.Progress.Outcomes[employee.Failed] + v.Progress.Outcomes[employee.Moved]
 	}
 	switch {
 	case v.Progress != nil && v.Progress.Cancelled:
@@ -70,7 +70,7 @@ func printEnd(w io.Writer, v dispatch.BulkView) {
 	case p.Total == 0:
 		fmt.Fprintf(w, "%s is done: nobody was out of line.\n", v.WorkflowID)
 	default:
-		fmt.Fprintf(w, "%s is done: %s, who were out of line.\n", v.WorkflowID, people(p.Total))
+		fmt.Fprintf(w, "%s is done: %d of %d people were dealt with.\n", v.WorkflowID, p.Done, p.Total)
 	}
 	printTotals(w, *p)
 	printOutcomes(w, *p)
@@ -143,12 +143,7 @@ func (b *bulk) reportPlan(ctx context.Context, v dispatch.BulkView) error {
 	if err != nil {
 		return err
 	}
-	switch len(plan.People) {
-	case 0:
-		fmt.Fprintln(b.out, "Nothing would change, and nothing was written.")
-	default:
-		fmt.Fprintf(b.out, "%s would change. Nothing was written.\n", people(len(plan.People)))
-	}
+	fmt.Fprintf(b.out, "%s. Nothing was written.\n", plan.Summary())
 	printTotals(b.out, p)
 	printOutcomes(b.out, p)
 	printFailures(b.out, p)

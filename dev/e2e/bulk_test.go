@@ -269,7 +269,7 @@ func TestBulkStartsFromTheCommandLine(t *testing.T) {
 		`{"DryRun":true}`:               `"DryRun"`,
 		`{"force":true,"employees":[]}`: `"employees"`,
 		`{"window":501}`:                "window must lie between",
-		`{"employeeIds":["juniper"]}`:   "not Bob ids",
+		`{"employeeIds":["someone"]}`:   "not Bob ids",
 		`{"dryRun":"yes"}`:              "dryRun",
 	} {
 		_, err := start("bulk-sync", input)

@@ -24,14 +24,14 @@ import (
 // nothing, and so does not stand in the way of workflows.BulkWorkflowID.
 const BulkDryRunID = "bulk-dry-run"
 
-// patience is how long a bulk run is given to answer what.
-type patience struct {
-	query, update time.Duration
-	// other is for another run to say that it writes nothing.
-	other time.Duration
+// Patience is how long a bulk run is given to answer what.
+type Patience struct {
+	Query, Update time.Duration
+	// Other is for another run to say that it writes nothing.
+	Other time.Duration
 }
 
-var defaultPatience = patience{query: 10 * time.Second, update: 15 * time.Second, other: 4 * time.Second}
+var defaultPatience = Patience{Query: 10 * time.Second, Update: 15 * time.Second, Other: 4 * time.Second}
 
 // BulkRun is one bulk run. It may have been continued as new any number of
 // times.
@@ -223,7 +223,7 @@ func (d *Dispatcher) OtherBulk(ctx context.Context, workflowID, runID string) (s
 		if run.WorkflowID == workflowID || run.compare(own) > 0 {
 			continue
 		}
-		progress, err := d.askBulk(ctx, run, d.patience.other)
+		progress, err := d.askBulk(ctx, run, d.Patience.Other)
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
@@ -247,7 +247,7 @@ func (d *Dispatcher) Progress(ctx context.Context, workflowID, runID string) (Bu
 	view := BulkView{BulkRun: run}
 	if status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
 		view.Running = true
-		progress, err := d.askBulk(ctx, run, d.patience.query)
+		progress, err := d.askBulk(ctx, run, d.Patience.Query)
 		if err != nil {
 			return view, err
 		}
@@ -271,7 +271,7 @@ func (d *Dispatcher) Progress(ctx context.Context, workflowID, runID string) (Bu
 	if view.Progress == nil {
 		// What was terminated gave no account, but can be asked as long as a
 		// worker is there. Without one the failure alone has to do.
-		if progress, err := d.askBulk(ctx, run, d.patience.other); err == nil {
+		if progress, err := d.askBulk(ctx, run, d.Patience.Other); err == nil {
 			view.Progress = &progress
 		}
 	}
@@ -324,7 +324,7 @@ func (d *Dispatcher) ask(ctx context.Context, workflowID, runID string, patience
 // it. The page has people's data.
 func (d *Dispatcher) Plan(ctx context.Context, workflowID, runID string, page int) (workflows.PlanPage, error) {
 	ask := func(runID string) (out workflows.PlanPage, err error) {
-		err = d.ask(ctx, workflowID, runID, d.patience.query, &out, workflows.PlanQuery, workflows.PlanRequest{Page: page})
+		err = d.ask(ctx, workflowID, runID, d.Patience.Query, &out, workflows.PlanQuery, workflows.PlanRequest{Page: page})
 		return out, err
 	}
 	out, err := ask(runID)
@@ -350,7 +350,7 @@ func (d *Dispatcher) ResumeBulk(ctx context.Context, run BulkRun) (workflows.Bul
 }
 
 func (d *Dispatcher) steer(ctx context.Context, run BulkRun, update string) (workflows.BulkProgress, error) {
-	asking, cancel := context.WithTimeout(ctx, d.patience.update)
+	asking, cancel := context.WithTimeout(ctx, d.Patience.Update)
 	defer cancel()
 	var progress workflows.BulkProgress
 	handle, err := d.client.UpdateWorkflow(asking, client.UpdateWorkflowOptions{

@@ -100,6 +100,9 @@ func standBulk(ctx workflow.Context, in workflows.BulkSyncInput) (workflows.Bulk
 	return p, nil
 }
 
+// impatient has a missing worker found out sooner.
+var impatient = dispatch.Patience{Query: 500 * time.Millisecond, Update: 500 * time.Millisecond, Other: 500 * time.Millisecond}
+
 // startBulk starts a run under an ID of its own, as a Schedule does.
 func (p *place) startBulk(id string, in workflows.BulkSyncInput) dispatch.BulkRun {
 	p.t.Helper()
@@ -255,7 +258,7 @@ func TestOtherBulkThatCannotBeAsked(t *testing.T) {
 	p.listed(1)
 	newer, _, err := p.StartBulk(t.Context(), workflows.BulkSyncInput{})
 	require.NoError(t, err)
-	p.ShortPatience()
+	p.Patience = impatient
 	id, err := p.OtherBulk(t.Context(), newer.WorkflowID, newer.RunID)
 	require.NoError(t, err)
 	require.Equal(t, older.WorkflowID, id, "nobody says that it writes nothing")
@@ -351,7 +354,7 @@ func TestNoAnswerFromABulkRun(t *testing.T) {
 	p := newPlace(t, "progress-mute")
 	run, _, err := p.StartBulk(t.Context(), workflows.BulkSyncInput{})
 	require.NoError(t, err)
-	p.ShortPatience()
+	p.Patience = impatient
 	view, err := p.Progress(t.Context(), workflows.BulkWorkflowID, "")
 	require.ErrorIs(t, err, dispatch.ErrNoAnswer, "no worker polls the task queue")
 	require.Equal(t, dispatch.BulkView{BulkRun: run, Running: true}, view, "what the server knows is told all the same")

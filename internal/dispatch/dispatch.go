@@ -27,13 +27,15 @@ import (
 type Dispatcher struct {
 	client    client.Client
 	namespace string
-	patience  patience
 	tracking  tracking
+
+	// Patience bounds the waits for a bulk run's answers.
+	Patience Patience
 }
 
 // New returns a dispatcher for a namespace.
 func New(c client.Client, namespace string) *Dispatcher {
-	return &Dispatcher{client: c, namespace: namespace, patience: defaultPatience}
+	return &Dispatcher{client: c, namespace: namespace, Patience: defaultPatience}
 }
 
 // Signal delivers an event to an employee's workflow, starting it if it does

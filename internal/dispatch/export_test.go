@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"time"
 
 	"go.temporal.io/sdk/client"
 
@@ -24,11 +23,6 @@ func Misled(c client.Client, attributesOf, namespace string) *Dispatcher {
 	d.Tracked(context.Background())
 	d.namespace = namespace
 	return d
-}
-
-// ShortPatience has no worker found missing sooner.
-func (d *Dispatcher) ShortPatience() {
-	d.patience = patience{query: 500 * time.Millisecond, update: 500 * time.Millisecond, other: 500 * time.Millisecond}
 }
 
 // Polling is shown to the tests.

@@ -10,8 +10,8 @@ import (
 // function is one that formulas may call.
 type function struct {
 	name string
-	// usage shows how it is called.
-	usage string
+	// usage shows how it is called, meaning says what comes of it.
+	usage, meaning string
 	// least and most bound the number of arguments; a most of 0 does not.
 	least, most int
 	call        func(args ...any) (any, error)
@@ -43,26 +43,105 @@ var internalFunctions = []function{
 // comparisons. None of them may ask for the time or the environment: mapping
 // is a function of the record alone.
 var functions = []function{
-	{name: nameField, usage: `field("work.title")`, least: 1, most: 1},
-	{name: "upper", usage: "upper(text)", least: 1, most: 1, call: onText(func(s string) any { return strings.ToUpper(s) })},
-	{name: "lower", usage: "lower(text)", least: 1, most: 1, call: onText(func(s string) any { return strings.ToLower(s) })},
-	{name: "trim", usage: "trim(text)", least: 1, most: 1, call: onText(func(s string) any { return strings.TrimSpace(s) })},
-	{name: "trimPrefix", usage: "trimPrefix(text, prefix)", least: 2, most: 2, call: onTexts(func(s []string) (any, error) { return strings.TrimPrefix(s[0], s[1]), nil })},
-	{name: "trimSuffix", usage: "trimSuffix(text, suffix)", least: 2, most: 2, call: onTexts(func(s []string) (any, error) { return strings.TrimSuffix(s[0], s[1]), nil })},
-	{name: "replace", usage: "replace(text, old, new)", least: 3, most: 3, call: onTexts(replace)},
-	{name: "split", usage: "split(text, separator)", least: 2, most: 2, call: onTexts(split)},
-	{name: "join", usage: "join(list, separator)", least: 2, most: 2, call: join},
-	{name: "concat", usage: "concat(a, b, …)", least: 1, call: concat},
-	{name: "first", usage: "first(list)", least: 1, most: 1, call: func(args ...any) (any, error) { return at(args[0], 0) }},
-	{name: "last", usage: "last(list)", least: 1, most: 1, call: func(args ...any) (any, error) { return at(args[0], -1) }},
-	{name: "len", usage: "len(text)", least: 1, most: 1, call: length},
-	{name: "indexOf", usage: "indexOf(text, part)", least: 2, most: 2, call: onTexts(func(s []string) (any, error) { return characters(s[0], strings.Index(s[0], s[1])), nil })},
-	{name: "lastIndexOf", usage: "lastIndexOf(text, part)", least: 2, most: 2, call: onTexts(func(s []string) (any, error) { return characters(s[0], strings.LastIndex(s[0], s[1])), nil })},
-	{name: "hasPrefix", usage: "hasPrefix(text, prefix)", least: 2, most: 2, call: test(strings.HasPrefix)},
-	{name: "hasSuffix", usage: "hasSuffix(text, suffix)", least: 2, most: 2, call: test(strings.HasSuffix)},
-	{name: "string", usage: "string(value)", least: 1, most: 1, call: onText(func(s string) any { return s })},
-	{name: "int", usage: "int(value)", least: 1, most: 1, call: toInt},
-	{name: "float", usage: "float(value)", least: 1, most: 1, call: toFloat},
+	{
+		name: nameField, usage: `field("work.title")`, least: 1, most: 1,
+		meaning: "The field of that id, for ids that are no names in a formula, such as those with a hyphen.",
+	},
+	{
+		name: "upper", usage: "upper(text)", least: 1, most: 1,
+		meaning: "The text in capitals.",
+		call:    onText(func(s string) any { return strings.ToUpper(s) }),
+	},
+	{
+		name: "lower", usage: "lower(text)", least: 1, most: 1,
+		meaning: "The text in small letters.",
+		call:    onText(func(s string) any { return strings.ToLower(s) }),
+	},
+	{
+		name: "trim", usage: "trim(text)", least: 1, most: 1,
+		meaning: "The text without surrounding space.",
+		call:    onText(func(s string) any { return strings.TrimSpace(s) }),
+	},
+	{
+		name: "trimPrefix", usage: "trimPrefix(text, prefix)", least: 2, most: 2,
+		meaning: "The text without a beginning, where it has that.",
+		call:    onTexts(func(s []string) (any, error) { return strings.TrimPrefix(s[0], s[1]), nil }),
+	},
+	{
+		name: "trimSuffix", usage: "trimSuffix(text, suffix)", least: 2, most: 2,
+		meaning: "The text without an end, where it has that.",
+		call:    onTexts(func(s []string) (any, error) { return strings.TrimSuffix(s[0], s[1]), nil }),
+	},
+	{
+		name: "replace", usage: "replace(text, old, new)", least: 3, most: 3,
+		meaning: "The text with every `old` replaced.",
+		call:    onTexts(replace),
+	},
+	{
+		name: "split", usage: "split(text, separator)", least: 2, most: 2,
+		meaning: "The list of what stands between the separators.",
+		call:    onTexts(split),
+	},
+	{
+		name: "join", usage: "join(list, separator)", least: 2, most: 2,
+		meaning: "One text of a list; members that are null or blank are left out.",
+		call:    join,
+	},
+	{
+		name: "concat", usage: "concat(a, b, …)", least: 1,
+		meaning: "The texts put together; null counts as nothing.",
+		call:    concat,
+	},
+	{
+		name: "first", usage: "first(list)", least: 1, most: 1,
+		meaning: "The first member of a list; null of an empty one.",
+		call:    func(args ...any) (any, error) { return at(args[0], 0) },
+	},
+	{
+		name: "last", usage: "last(list)", least: 1, most: 1,
+		meaning: "The last one.",
+		call:    func(args ...any) (any, error) { return at(args[0], -1) },
+	},
+	{
+		name: "len", usage: "len(text)", least: 1, most: 1,
+		meaning: "How many characters a text, or members a list has; 0 for null.",
+		call:    length,
+	},
+	{
+		name: "indexOf", usage: "indexOf(text, part)", least: 2, most: 2,
+		meaning: "Where a part begins, counted from 0; -1 where it is not there.",
+		call:    onTexts(func(s []string) (any, error) { return characters(s[0], strings.Index(s[0], s[1])), nil }),
+	},
+	{
+		name: "lastIndexOf", usage: "lastIndexOf(text, part)", least: 2, most: 2,
+		meaning: "Where it begins for the last time.",
+		call:    onTexts(func(s []string) (any, error) { return characters(s[0], strings.LastIndex(s[0], s[1])), nil }),
+	},
+	{
+		name: "hasPrefix", usage: "hasPrefix(text, prefix)", least: 2, most: 2,
+		meaning: "Whether a text begins so; no for null.",
+		call:    test(strings.HasPrefix),
+	},
+	{
+		name: "hasSuffix", usage: "hasSuffix(text, suffix)", least: 2, most: 2,
+		meaning: "Whether it ends so.",
+		call:    test(strings.HasSuffix),
+	},
+	{
+		name: "string", usage: "string(value)", least: 1, most: 1,
+		meaning: "A number, or yes or no, as text.",
+		call:    onText(func(s string) any { return s }),
+	},
+	{
+		name: "int", usage: "int(value)", least: 1, most: 1,
+		meaning: "A whole number out of a text.",
+		call:    toInt,
+	},
+	{
+		name: "float", usage: "float(value)", least: 1, most: 1,
+		meaning: "A number out of a text.",
+		call:    toFloat,
+	},
 }
 
 // onText makes a function of one text.

@@ -67,6 +67,9 @@ func (k key) private() bool { return k.item == itemAddress || k.item == itemPers
 // name is the last part of the path.
 func (k key) name() string { return k.path[strings.LastIndexByte(k.path, '.')+1:] }
 
+// noDefault stands where a key that is left out has no value.
+const noDefault = "none"
+
 const (
 	keyMapping         = "mapping"
 	keyAttribute       = "mapping.<attribute>"
@@ -105,7 +108,7 @@ var keys = []key{
 		meaning: "What an empty value in Bob does: empty the attribute, or keep what OneLogin has. Mandatory attributes are always kept.",
 	},
 	{
-		path: keyAttribute + ".default", kind: kindText, standard: "none", example: "Unassigned",
+		path: keyAttribute + ".default", kind: kindText, standard: noDefault, example: "Unassigned",
 		meaning: "What is written where Bob's value is empty. It never takes the place of a field that Bob's answer lacks.",
 	},
 	{
@@ -200,7 +203,7 @@ var keys = []key{
 		set:     func(s *Settings, v any) { s.Scope.EmploymentTypes = v.([]string) },
 	},
 	{
-		path: "scope.expression", kind: kindExpression, standard: "none", example: `'work.title != "Contractor"'`,
+		path: "scope.expression", kind: kindExpression, standard: noDefault, example: `'work.title != "Contractor"'`,
 		meaning: "A formula that says yes or no: people for whom it says yes.",
 		set:     func(s *Settings, v any) { s.Scope.Expression = v.(*Formula) },
 	},

@@ -108,6 +108,10 @@ var (
 	}
 )
 
+// CostCentreField is the company's own field below work.custom; its values are
+// ids of the list "costCentre".
+const CostCentreField = "field_1700000000001"
+
 // reports is how many people the first levels of the tree report to each manager.
 const reports = 6
 
@@ -164,7 +168,9 @@ func person(i int, today time.Time) Person {
 			"siteId":              nil,
 			"reportsTo":           unless(p.ManagerID == "", p.ManagerID),
 			"employeeIdInCompany": int64(i + 1),
+			"custom":              map[string]any{CostCentreField: unless(s.noTitle, costCentreIDs[i%len(costCentreIDs)])},
 		},
+		"payroll": map[string]any{"employment": map[string]any{"type": employmentTypes[i%7/6].ID}}, // one in seven is not permanent
 		"internal": map[string]any{
 			"status":          pick(s.inactive, "Inactive", "Active"),
 			"lifecycleStatus": s.lifecycle,

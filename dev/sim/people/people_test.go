@@ -56,6 +56,15 @@ func TestGenerateRecords(t *testing.T) {
 			}
 		}
 
+		if id, ok := category(t, p, "work")["custom"].(map[string]any)[people.CostCentreField].(string); ok {
+			if _, known := people.Label(people.CostCentres(), id); !known {
+				t.Errorf("person %d: cost centre %q is in no list", i, id)
+			}
+		}
+		if _, known := people.Label(people.EmploymentTypes(), category(t, p, "payroll")["employment"].(map[string]any)["type"].(string)); !known {
+			t.Errorf("person %d: an employment type that is in no list", i)
+		}
+
 		switch m, ok := ids[p.ManagerID]; {
 		case i == 0:
 			if p.ManagerID != "" || work["reportsTo"] != nil {
