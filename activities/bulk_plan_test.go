@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"bob-onelogin/activities"
 	simbob "bob-onelogin/dev/sim/bob"
+	"bob-onelogin/dev/sim/control"
 	simonelogin "bob-onelogin/dev/sim/onelogin"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
@@ -893,4 +895,40 @@ func TestBulkOrderThatIsOvertaken(t *testing.T) {
 			})
 		}
 	})
+}
+
+// An answer that is lost is not a lost write, nor one of nobody.
+func TestBulkOrderWhoseAnswerIsLost(t *testing.T) {
+	for name, tt := range map[string]struct {
+		given   func(*world)
+		route   string
+		outcome employee.Outcome
+		changed []string
+	}{
+		"of a change": {
+			func(w *world) { w.user(attrs{"title": "Surfer"}) }, update, employee.Updated, []string{"title"},
+		},
+		"of an adoption": {
+			func(w *world) { w.user(attrs{"external_id": nil}) }, update, employee.Updated, []string{"external_id"},
+		},
+		"of a creation": {
+			func(*world) {}, create, employee.Created,
+			[]string{"custom_attributes.work_cell", "department", "email", "external_id", "firstname", "lastname", "phone", "status", "title", "username"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			tt.given(w)
+			in := w.ordered()
+			method, route, _ := strings.Cut(tt.route, " ")
+			w.oneFault(control.Fault{Method: method, Route: route, Drop: control.DropAfter})
+			w.forgetCalls()
+			var out activities.UpsertUserResult
+			require.NoError(t, w.retrying(activities.UpsertUserName, in, &out))
+			require.Equal(t, tt.outcome, out.Outcome, out.Reason)
+			require.Equal(t, tt.changed, out.Changed)
+			require.Equal(t, calls{tt.route: 1, find: 1}, w.calls(), "written once, and looked for after the loss")
+			require.Len(t, w.linked(), 1)
+		})
+	}
 }
