@@ -414,3 +414,21 @@ func TestMapFields(t *testing.T) {
 	require.NoError(t, w.once(activities.MapFieldsName, employee.Record{ID: personID, Fields: map[string]any{"root.email": nil}}, &desired))
 	require.Contains(t, desired.Missing, "Bob has no root.email for this person yet")
 }
+
+func TestReadEmployeeTogetherWithOthers(t *testing.T) {
+	w := newWorld(t)
+	together := func(in *activities.ReadEmployeeInput) { in.Together = true }
+	alone, err := w.read()
+	require.NoError(t, err)
+	w.forgetCalls()
+	out, err := w.read(together)
+	require.NoError(t, err)
+	require.Equal(t, alone.Digest, out.Digest, "the read calls for the same")
+	require.Equal(t, map[string]int{"POST /v1/people/search": 1}, w.bobCalls.Calls())
+
+	require.NoError(t, w.bob.Remove(personID))
+	out, err = w.read(together)
+	require.NoError(t, err)
+	require.False(t, out.Found)
+	require.Equal(t, lifecycle.PhaseNone, out.Decision.Phase, "to be missing proves nothing")
+}
