@@ -30,7 +30,7 @@ const (
 	cancelPatience = time.Minute
 	// maxUnlinked bounds the people who are remembered for a second pass; the
 	// rest are linked by the next bulk run.
-	maxUnlinked = 1000
+	maxUnlinked = 800
 	// maxPasses bounds the passes that link managers. A circle of managers
 	// takes two.
 	maxPasses = 5
@@ -63,6 +63,8 @@ type bulkSync struct {
 	// had.
 	lost   bool
 	broken error
+	// losses counts the snapshots that were lost one after the other.
+	losses int
 	watch  budgetWatch
 	// knownUsers are users that this run's children have created, by Bob id.
 	knownUsers map[string]int64
@@ -208,6 +210,8 @@ func (b *bulkSync) next() int {
 		b.Progress.Waiting = "paused; send the update resume to go on"
 		return -1
 	}
+	// put off are those whose manager comes first, and so their own reports.
+	putOff := map[string]bool{}
 	for i, item := range b.hand {
 		if b.counted(item) {
 			return i
@@ -215,9 +219,11 @@ func (b *bulkSync) next() int {
 		if len(b.children) >= b.in.Window {
 			return -1
 		}
-		if _, managerRuns := b.children[item.ManagerID]; !managerRuns || !item.AwaitsManager {
+		_, managerRuns := b.children[item.ManagerID]
+		if !item.AwaitsManager || (!managerRuns && !putOff[item.ManagerID]) {
 			return i
 		}
+		putOff[item.Key.EmployeeID] = true
 	}
 	return -1
 }
@@ -385,10 +391,7 @@ func (b *bulkSync) stop(ctx workflow.Context) error {
 
 // awaitChildren takes in what comes until no child is left, for so long.
 func (b *bulkSync) awaitChildren(ctx workflow.Context, patience time.Duration) {
-	for _, f := range b.started {
-		_ = f.Get(ctx, nil) // whether it started is told by the child's own future
-	}
-	b.started = nil
+	b.awaitStarts(ctx)
 	timed, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	timer := workflow.NewTimerWithOptions(timed, patience, workflow.TimerOptions{Summary: "What runs finishes"})
@@ -397,6 +400,15 @@ func (b *bulkSync) awaitChildren(ctx workflow.Context, patience time.Duration) {
 	for len(b.children) > 0 && !expired {
 		b.changes.Select(ctx)
 	}
+}
+
+// awaitStarts waits until every child has started: one that has not when its
+// parent ends may never start.
+func (b *bulkSync) awaitStarts(ctx workflow.Context) {
+	for _, f := range b.started {
+		_ = f.Get(ctx, nil) // whether it started is told by the child's own future
+	}
+	b.started = nil
 }
 
 // handsOver decides whether the rest is left to a fresh run.
@@ -412,8 +424,11 @@ func (b *bulkSync) handOver(ctx workflow.Context) (bool, error) {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil || b.cancelled {
 		return false, nil
 	}
-	for b.changes.HasPending() {
-		b.changes.Select(ctx) // what has come is not left behind
+	for b.changes.HasPending() || len(b.started) > 0 {
+		b.awaitStarts(ctx)
+		if b.changes.HasPending() {
+			b.changes.Select(ctx) // what has come is not left behind
+		}
 	}
 	if b.cancelled {
 		return false, nil
