@@ -45,7 +45,9 @@ func newStaff(t *testing.T) *staff {
 	s.acts.EndedSince = func(_ context.Context, id string, _ time.Time) (bool, error) { return s.ended[id], nil }
 	s.acts.Waiting = func(context.Context) (map[string]time.Time, error) { return s.due, nil }
 	s.acts.OtherBulk = func(context.Context, string, string) (string, error) { return s.other, nil }
-	s.acts.Ended = func(context.Context, string) (activities.BulkEnd, bool, error) { return activities.BulkEnd{}, false, nil }
+	s.acts.Ended = func(context.Context, string) (activities.BulkEnd, bool, error) {
+		return activities.BulkEnd{}, false, nil
+	}
 	s.acts.Queue = workflows.OwnTaskQueue("test")
 	return s
 }
@@ -82,7 +84,9 @@ func (s *staff) link(n int, changes ...map[string]any) int64 {
 	return s.one.Seed(user)[0]
 }
 
-func reportingTo(n int) map[string]any { return map[string]any{"work": map[string]any{"reportsTo": idOf(n)}} }
+func reportingTo(n int) map[string]any {
+	return map[string]any{"work": map[string]any{"reportsTo": idOf(n)}}
+}
 
 // bulk runs a bulk run to its end.
 func (s *staff) bulk(in workflows.BulkSyncInput) (workflows.BulkProgress, error) {
