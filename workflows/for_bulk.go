@@ -65,8 +65,11 @@ func (s *employeeSync) tellBulk(ctx workflow.Context) {
 		return
 	}
 	end := endOf(s.employeeID, s.Result)
-	if s.Failure != "" {
+	switch {
+	case s.Failure != "":
 		end.Outcome, end.Reason = employee.Failed, s.Failure
+	case end.Outcome == employee.Unchanged && !s.Wake.At.IsZero():
+		end.Outcome = employee.Scheduled // in line, but for the date that is waited for
 	}
 	told := workflow.SignalExternalWorkflow(ctx, s.ReportTo, "", ReportSignal, end)
 	s.ReportTo = ""
