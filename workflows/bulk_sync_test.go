@@ -126,6 +126,7 @@ func TestBulkWritesNothingThatIsOvertaken(t *testing.T) {
 
 func TestBulkReportsWhoeverWaits(t *testing.T) {
 	s := newStaff(t)
+	s.before = func(env *testsuite.TestWorkflowEnvironment) { env.SetDetachedChildWait(false) }
 	in := func(days int) string { return time.Now().AddDate(0, 0, days).Format(time.DateOnly) }
 	s.employ(0, hired(in(20)))
 	s.employ(1, map[string]any{"internal": map[string]any{"terminationDate": in(20)}})
