@@ -434,9 +434,7 @@ func (b *bulkSync) handOver(ctx workflow.Context) (bool, error) {
 		return false, nil
 	}
 	b.After = b.position()
-	for _, id := range workflow.DeterministicKeys(b.children) {
-		b.Adrift = append(b.Adrift, id)
-	}
+	b.Adrift = append(b.Adrift, workflow.DeterministicKeys(b.children)...)
 	b.tick(ctx)
 	if len(b.plan) > 0 {
 		b.PlanRuns = append(b.PlanRuns, PlanRun{RunID: workflow.GetInfo(ctx).WorkflowExecution.RunID, Pages: len(b.plan)})
