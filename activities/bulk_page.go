@@ -104,6 +104,7 @@ func (s *snapshot) recalled(ctx context.Context, candidates []candidate) ([]verd
 		}
 		v.Key, v.manager, v.missingManager = c.key, c.manager, c.missingManager
 		if v.Order != nil && v.Order.Listed.User != nil {
+			v.match = matchFor(c.key.EmployeeID, v.Order.Listed.User)
 			ids = append(ids, c.key.EmployeeID)
 		}
 	}
@@ -119,12 +120,7 @@ func (s *snapshot) recalled(ctx context.Context, candidates []candidate) ([]verd
 		if v.Order == nil || v.Order.Listed.User == nil {
 			continue
 		}
-		last := earlier[v.Key.EmployeeID]
-		last.MemoryKnown = true
-		if last.SuspendedByUs == nil {
-			last = last.WithSuspension(false)
-		}
-		v.Order.Last = last
+		v.Order.Last = earlier[v.Key.EmployeeID].known()
 		if err := s.planner.again(ctx, v); err != nil {
 			return nil, fmt.Errorf("plan for employee %s: %w", v.Key.EmployeeID, err)
 		}
@@ -156,7 +152,7 @@ func (s *snapshot) item(ctx context.Context, v verdict, dryRun bool) (BulkItem, 
 		return item, nil
 	}
 	if item.Digest != planned {
-		item.Outcome, item.Order = employee.Failed, nil
+		item.Outcome, item.Order = employee.Moved, nil
 		item.Reason = "This person's state has moved since the plan was made, so nothing was changed; make a new plan"
 	}
 	item.Changes, item.Digest = nil, ""

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,6 +43,11 @@ type verdict struct {
 	missingManager bool
 	// write is what differs, for a person who has a user.
 	write mapping.Attributes
+	// read, match, status and notes are for a person who asks why.
+	read   ReadEmployeeResult
+	match  match
+	status lifecycle.StatusDecision
+	notes  []string
 }
 
 // person plans for one person.
@@ -55,10 +61,13 @@ func (p *planner) person(ctx context.Context, r employee.Record) (verdict, error
 		Reason: read.Decision.Reason,
 		Order: &BulkOrder{
 			ReadAt: p.at, FreshUntil: p.at.Add(p.settings.Limits.FreshFor), Decision: read.Decision,
-			Desired: mapping.Map(p.settings.Rules, mapping.DefaultListFields(), r),
-			Digest:  read.Digest, SettingsVersion: read.SettingsVersion, Listed: Listed{At: p.at},
+			Digest: read.Digest, SettingsVersion: read.SettingsVersion, Listed: Listed{At: p.at},
 		},
 	}}
+	v.read = read
+	if !read.Decision.OutOfScope {
+		v.Order.Desired = p.settings.Map(read.Record)
+	}
 	v.manager = v.Order.Desired.Manager.EmployeeID
 	var err error
 	switch read.Decision.Phase {
@@ -117,7 +126,7 @@ func (p *planner) provision(ctx context.Context, v *verdict) error {
 		v.Outcome, v.Reason, v.Calls = employee.Created, "Has no OneLogin user", 1
 		return nil
 	}
-	o.Listed.User, v.UserID = &m.user, m.user.ID()
+	v.match, o.Listed.User, v.UserID = m, &m.user, m.user.ID()
 	c, err := p.against(ctx, v, optimistic)
 	if err != nil {
 		return err
@@ -181,16 +190,22 @@ func lateOf(d lifecycle.Decision) time.Time {
 
 func (p *planner) leaving(ctx context.Context, v *verdict) error {
 	o := v.Order
-	in := EnforceStatusInput{EmployeeID: v.Key.EmployeeID, Email: attribute(o.Desired, mapping.AttrEmail), Username: attribute(o.Desired, mapping.AttrUsername)}
+	in := EnforceStatusInput{
+		EmployeeID: v.Key.EmployeeID, OutOfScope: o.Decision.OutOfScope,
+		Email: attribute(o.Desired, mapping.AttrEmail), Username: attribute(o.Desired, mapping.AttrUsername),
+	}
 	m, decision, err := p.leaver(ctx, in, match{})
 	if err != nil {
 		return err
 	}
 	if !m.found {
 		v.Outcome, v.Reason, v.inLine = employee.Skipped, "Has left: "+decision.Rule, true
+		if o.Decision.OutOfScope {
+			v.Reason = o.Decision.Reason + ": " + decision.Rule
+		}
 		return nil
 	}
-	o.Listed.User, v.UserID = &m.user, m.user.ID()
+	v.match, o.Listed.User, v.UserID, v.status = m, &m.user, m.user.ID(), decision
 	c, err := p.against(ctx, v, optimistic)
 	if err != nil {
 		return err
@@ -221,7 +236,7 @@ var optimistic = LastSync{MemoryKnown: true}.WithSuspension(true)
 func (p *planner) against(ctx context.Context, v *verdict, last LastSync) (comparison, error) {
 	o, id := v.Order, v.Key.EmployeeID
 	if o.Decision.Phase == lifecycle.PhaseLeave &&
-		(o.Desired.Missing != "" || !matchFor(id, o.Listed.User).differs(id, o.Desired.Attributes)) {
+		(o.Desired.Missing != "" || !v.match.differs(id, o.Desired.Attributes)) {
 		return comparison{outcome: employee.Unchanged}, nil
 	}
 	u, err := p.prepared(ctx, v, last)
@@ -229,7 +244,12 @@ func (p *planner) against(ctx context.Context, v *verdict, last LastSync) (compa
 		return comparison{}, err
 	}
 	v.missingManager = u.missingManager != ""
-	return u.compare(ctx, u.matchOf(o.Listed.User))
+	c, err := u.compare(ctx, v.match)
+	if err == nil && o.Decision.Phase != lifecycle.PhaseLeave {
+		v.status = c.status
+	}
+	v.notes = slices.Concat(u.notes, c.notes())
+	return c, err
 }
 
 func (p *planner) prepared(ctx context.Context, v *verdict, last LastSync) (*upsert, error) {
@@ -241,10 +261,8 @@ func (p *planner) prepared(ctx context.Context, v *verdict, last LastSync) (*ups
 }
 
 func attribute(d mapping.Desired, name string) string {
-	if v := d.Attributes[name]; v != nil {
-		return *v
-	}
-	return ""
+	value, _ := d.Value(name)
+	return value
 }
 
 // reasonAhead says what is going to happen to a user that exists.
@@ -278,13 +296,9 @@ func (p *planner) changes(ctx context.Context, v *verdict) ([]Change, error) {
 		if err != nil {
 			return nil, err
 		}
-		for name, value := range u.desired {
-			if value != nil {
-				write[name] = value
-			}
+		if write, v.status.Rule, err = u.newUser(ctx); err != nil {
+			return nil, err
 		}
-		status, _ := lifecycle.StatusOnCreate(p.settings.Policy, o.Decision.Standing)
-		write.Set(mapping.AttrStatus, strconv.Itoa(status))
 	case employee.Suspended:
 		write.Set(mapping.AttrStatus, strconv.Itoa(int(onelogin.StatusSuspended)))
 	}

@@ -14,6 +14,9 @@ import (
 // EnforceStatusInput names a person whose access has ended.
 type EnforceStatusInput struct {
 	EmployeeID string `json:"employeeId"`
+	// OutOfScope: the person has not left, but is out of scope. Only a user
+	// that is linked to them is this program's to suspend.
+	OutOfScope bool `json:"outOfScope,omitempty"`
 	// Email and Username find a user that carries no link.
 	Email    string `json:"email,omitempty"`
 	Username string `json:"username,omitempty"`
@@ -136,7 +139,7 @@ func (f finder) leaver(ctx context.Context, in EnforceStatusInput, before match)
 	if !m.found {
 		m, err = f.findLinked(ctx, in.EmployeeID, fields)
 	}
-	if err == nil && !m.found {
+	if err == nil && !m.found && !in.OutOfScope {
 		m, err = f.findByAddress(ctx, in.EmployeeID, in.Email, in.Username, fields)
 	}
 	var foreign *foreignLinkError
@@ -145,10 +148,15 @@ func (f finder) leaver(ctx context.Context, in EnforceStatusInput, before match)
 		return keep("OneLogin user %d has this person's address but belongs to employee %s, who is not gone from Bob; nothing of this person's is there to suspend", foreign.UserID, foreign.LinkedTo)
 	case err != nil:
 		return match{}, lifecycle.StatusDecision{}, err
+	case !m.found && in.OutOfScope:
+		return keep("no OneLogin user is linked to the person")
 	case !m.found:
 		return keep("the person has no OneLogin user, and a leaver gets none")
 	}
 	if m.by != byLink {
+		if in.OutOfScope {
+			return keep("no OneLogin user is linked to the person")
+		}
 		other, err := f.bob.holderAtWork(ctx, in.EmployeeID, in.Email)
 		if err != nil {
 			return match{}, lifecycle.StatusDecision{}, err

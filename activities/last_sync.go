@@ -42,6 +42,16 @@ func (l LastSync) WithSuspension(suspended bool) LastSync {
 	return l
 }
 
+// known is l after everything older has been looked at: what is still not
+// known has not happened.
+func (l LastSync) known() LastSync {
+	l.MemoryKnown = true
+	if l.SuspendedByUs == nil {
+		l = l.WithSuspension(false)
+	}
+	return l
+}
+
 // Complete reports whether nothing older can add to l.
 func (l LastSync) Complete() bool { return l.MemoryKnown && l.SuspendedByUs != nil }
 

@@ -10,5 +10,5 @@ import (
 // MapFields applies the mapping to a record. It is pure, runs as a local
 // activity, and cannot fail: what cannot be mapped is said in the result.
 func (a *Activities) MapFields(_ context.Context, r employee.Record) (mapping.Desired, error) {
-	return mapping.Map(a.Settings().Rules, mapping.DefaultListFields(), r), nil
+	return a.Settings().Map(r), nil
 }

@@ -105,36 +105,41 @@ func (a *Activities) judge(ctx context.Context, in ReadEmployeeInput, settings m
 		Revoked: in.Revoked && !out.RevocationOutdated,
 	})
 	// A leaver's access does not hang on the label of a title.
-	if err := a.addLabels(ctx, &out.Record); err != nil && out.Decision.Phase != lifecycle.PhaseLeave {
+	if err := a.addLabels(ctx, settings.ListFields(), &out.Record); err != nil && out.Decision.Phase != lifecycle.PhaseLeave {
 		return err
 	}
-	if rule, admitted := admits(settings.Scope, in.EmployeeID, *out); !admitted {
-		out.Decision = lifecycle.Decision{
-			Phase: lifecycle.PhaseNone, Standing: lifecycle.StandingUnknown,
-			Reason: "Out of scope: " + rule,
-		}
+	if scope := scopeOf(settings.Scope, in.EmployeeID, *out); !scope.Admitted {
+		out.Decision = outOfScope(scope)
 	}
 	var err error
 	out.Digest, err = digestOf(*out)
 	return err
 }
 
-// admits asks the scope about a person. Of somebody whom Bob knows no more
-// only the id can be asked, and of a leaver only what Bob still says: an
-// address or a site that is missing is no reason to leave a leaver inside.
-func admits(scope mapping.Scope, id string, read ReadEmployeeResult) (string, bool) {
+// outOfScope is the decision about somebody whom the scope keeps out. Nothing
+// is done to their user, unless the settings want it suspended and it is
+// certain that the person is out.
+func outOfScope(scope mapping.ScopeDecision) lifecycle.Decision {
+	d := lifecycle.Decision{Phase: lifecycle.PhaseNone, Standing: lifecycle.StandingUnknown, Reason: "Out of scope: " + scope.Rule}
+	if scope.Suspend {
+		d.Phase, d.Standing, d.OutOfScope = lifecycle.PhaseLeave, lifecycle.StandingLeft, true
+		d.Reason += ", and scope.out_of_scope says suspend"
+	}
+	return d
+}
+
+// scopeOf asks the scope about a person. Of somebody whom Bob knows no more
+// only the id can be asked; and a field that Bob does not show, or that is
+// empty, is no reason to leave a leaver inside.
+func scopeOf(scope mapping.Scope, id string, read ReadEmployeeResult) mapping.ScopeDecision {
 	if !read.Found {
-		return mapping.Scope{Exclude: scope.Exclude}.Admits(employee.Record{ID: id})
+		return mapping.Scope{Exclude: scope.Exclude}.Decide(employee.Record{ID: id})
 	}
-	if read.Decision.Phase == lifecycle.PhaseLeave {
-		if _, p, _ := read.Record.Text(mapping.FieldEmail); p != employee.Present {
-			scope.EmailDomains = nil
-		}
-		if _, p, _ := read.Record.Text(lifecycle.FieldSite); p != employee.Present {
-			scope.Sites = nil
-		}
+	d := scope.Decide(read.Record)
+	if read.Decision.Phase == lifecycle.PhaseLeave && !d.Certain {
+		return mapping.ScopeDecision{Admitted: true}
 	}
-	return scope.Admits(read.Record)
+	return d
 }
 
 // addressOfDeleted returns the address of a deleted person if nobody else in
@@ -153,10 +158,10 @@ func (a *Activities) addressOfDeleted(ctx context.Context, in ReadEmployeeInput)
 
 // addLabels gives list fields their label where Bob's answer left it out. A
 // list that Bob does not have gives none; the mapping says what that leaves out.
-func (a *Activities) addLabels(ctx context.Context, r *employee.Record) error {
-	for field, list := range mapping.DefaultListFields() {
+func (a *Activities) addLabels(ctx context.Context, lists mapping.ListFields, r *employee.Record) error {
+	for field, list := range lists {
 		id, presence, err := r.Text(field)
-		if err != nil || presence != employee.Present {
+		if err != nil || presence != employee.Present || list == "" {
 			continue
 		}
 		if _, p := r.Label(field); p == employee.Present {

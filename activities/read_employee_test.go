@@ -152,6 +152,23 @@ func TestReadEmployee(t *testing.T) {
 			found: true, phase: lifecycle.PhaseLeave, standing: lifecycle.StandingLeft,
 		},
 		{
+			name:     "a department that is not shown",
+			settings: func(s *mapping.Settings) { s.Scope.Departments = []string{"Waves"} },
+			given: func(w *world) {
+				w.bobSettings(func(s *simbob.Settings) { s.HiddenFields = []string{"work.department"} })
+			},
+			found: true, phase: lifecycle.PhaseNone, standing: lifecycle.StandingUnknown, reason: "Out of scope: Bob's answer lacks work.department, which scope.departments asks for",
+		},
+		{
+			name:     "a leaver whose department is not shown is not out of scope",
+			settings: func(s *mapping.Settings) { s.Scope.Departments = []string{"Waves"} },
+			given: func(w *world) {
+				w.put(personID, inactive)
+				w.bobSettings(func(s *simbob.Settings) { s.HiddenFields = []string{"work.department"} })
+			},
+			found: true, phase: lifecycle.PhaseLeave, standing: lifecycle.StandingLeft,
+		},
+		{
 			name:     "a deleted person is not out of scope for want of a site",
 			settings: func(s *mapping.Settings) { s.Scope.Sites = []string{"London"} },
 			given:    func(w *world) { w.remove(personID) },

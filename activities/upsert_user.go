@@ -215,23 +215,32 @@ func matchFor(employeeID string, user *onelogin.User) match {
 // prepare completes what the mapping wants by what only OneLogin knows: which
 // custom attributes are defined, and the manager's id.
 func (u *upsert) prepare(ctx context.Context) error {
-	u.desired = mapping.Attributes{}
-	for name, value := range u.in.Desired.Attributes {
+	var err error
+	if u.desired, err = u.defined(ctx, u.in.Desired.Attributes); err != nil {
+		return err
+	}
+	u.desired.Set(mapping.AttrExternalID, u.in.EmployeeID)
+	return u.prepareManager(ctx)
+}
+
+// defined leaves out the custom attributes that OneLogin does not have.
+func (u *upsert) defined(ctx context.Context, all mapping.Attributes) (mapping.Attributes, error) {
+	attributes := mapping.Attributes{}
+	for name, value := range all {
 		if shortname, custom := mapping.CustomShortname(name); custom {
 			create := u.settings.CreateCustomAttributes
 			defined, err := u.attributes.has(ctx, u.OneLogin, shortname, create && !u.planning)
 			if err != nil {
-				return fmt.Errorf("read the custom attributes: %w", err)
+				return nil, fmt.Errorf("read the custom attributes: %w", err)
 			}
 			if !defined && !(create && u.planning) {
 				u.note("%s is left out: OneLogin has no custom attribute of that shortname; define it there, or set create_custom_attributes: true", name)
 				continue
 			}
 		}
-		u.desired[name] = value
+		attributes[name] = value
 	}
-	u.desired.Set(mapping.AttrExternalID, u.in.EmployeeID)
-	return u.prepareManager(ctx)
+	return attributes, nil
 }
 
 func (u *upsert) prepareManager(ctx context.Context) error {
@@ -269,14 +278,10 @@ func (u *upsert) prepareManager(ctx context.Context) error {
 }
 
 func (u *upsert) create(ctx context.Context) (UpsertUserResult, error) {
-	status, rule := lifecycle.StatusOnCreate(u.settings.Policy, u.in.Standing)
-	attributes := mapping.Attributes{}
-	for name, value := range u.desired {
-		if value != nil {
-			attributes[name] = value
-		}
+	attributes, rule, err := u.newUser(ctx)
+	if err != nil {
+		return UpsertUserResult{}, err
 	}
-	attributes.Set(mapping.AttrStatus, strconv.Itoa(status))
 	u.try.intend(intent{Outcome: employee.Created, Changed: attributes.Names()})
 	user, err := u.OneLogin.CreateUser(ctx, wire(attributes))
 	if err != nil {
@@ -289,18 +294,29 @@ func (u *upsert) create(ctx context.Context) (UpsertUserResult, error) {
 	return out, u.announce(ctx, user)
 }
 
+// newUser is what a new user is given, and the rule for its status.
+func (u *upsert) newUser(ctx context.Context) (mapping.Attributes, string, error) {
+	attributes, err := u.defined(ctx, u.in.Desired.OnCreate)
+	if err != nil {
+		return nil, "", err
+	}
+	for name, value := range u.desired {
+		if value != nil {
+			attributes[name] = value
+		}
+	}
+	status, rule := lifecycle.StatusOnCreate(u.settings.Policy, u.in.Standing)
+	attributes.Set(mapping.AttrStatus, strconv.Itoa(status))
+	return attributes, rule, nil
+}
+
 // update writes what differs.
 func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) {
 	c, err := u.compare(ctx, m)
 	if err != nil {
 		return UpsertUserResult{}, err
 	}
-	if len(c.normalised) > 0 {
-		u.note("OneLogin keeps its own form of %v; it is not written again", c.normalised)
-	}
-	if len(c.overwritten) > 0 {
-		u.note("%v was overwritten by a OneLogin mapping after each write and is not written again: change that mapping in OneLogin, or take the attribute out of the provisioning file", c.overwritten)
-	}
+	u.notes = append(u.notes, c.notes()...)
 	write, status := c.write, c.status
 	if len(write) == 0 {
 		out := u.result(m.user, employee.Unchanged, nil, status.Rule)
@@ -358,6 +374,18 @@ type comparison struct {
 	normalised, overwritten []string
 	status                  lifecycle.StatusDecision
 	outcome                 employee.Outcome
+}
+
+// notes say why something that differs is not written.
+func (c comparison) notes() []string {
+	var notes []string
+	if len(c.normalised) > 0 {
+		notes = append(notes, fmt.Sprintf("OneLogin keeps its own form of %v; it is not written again", c.normalised))
+	}
+	if len(c.overwritten) > 0 {
+		notes = append(notes, fmt.Sprintf("%v was overwritten by a OneLogin mapping after each write and is not written again: change that mapping in OneLogin, or take the attribute out of the provisioning file", c.overwritten))
+	}
+	return notes
 }
 
 // compare holds a user that exists against what the mapping wants.
@@ -505,10 +533,8 @@ func (u *upsert) refused(err error) error {
 }
 
 func (u *upsert) text(attribute string) string {
-	if v := u.desired[attribute]; v != nil {
-		return *v
-	}
-	return ""
+	value, _ := u.in.Desired.Value(attribute)
+	return value
 }
 
 func (u *upsert) note(format string, args ...any) {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/clients"
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/connect"
 	"bob-onelogin/internal/dispatch"
@@ -23,20 +24,23 @@ import (
 
 type syncCommand struct {
 	Person  string        `arg:"" name:"id|email" help:"Bob employee id, or e-mail address."`
+	Brief   bool          `help:"Print what was done alone, without what was found and decided."`
 	Timeout time.Duration `default:"30s" help:"How long to wait for the answer. The synchronisation goes on without it."`
 }
 
-// Run synchronises one person through the person's workflow.
+// Run synchronises one person through the person's workflow. Where this process
+// has the credentials, it explains the person first.
 func (c syncCommand) Run(ctx context.Context, cfg config.Starter) error {
 	id, err := resolve(ctx, cfg, c.Person)
 	if err != nil {
 		return err
 	}
-	d, done, err := connected(ctx)
+	d, done, err := connected(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer done()
+	c.explain(ctx, cfg, id)
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	result, err := d.SyncNow(ctx, id)
@@ -50,7 +54,26 @@ func (c syncCommand) Run(ctx context.Context, cfg config.Starter) error {
 	case err != nil:
 		return err
 	}
+	fmt.Fprintln(os.Stdout, "Done")
 	return printResult(os.Stdout, result)
+}
+
+// explain prints what is found and decided, before it is done. It needs
+// credentials that the synchronisation itself can do without.
+func (c syncCommand) explain(ctx context.Context, cfg config.Starter, id string) {
+	if c.Brief || errors.Join(cfg.ValidateBob(), cfg.ValidateOneLogin()) != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	e, err := explainPerson(ctx, cfg, id)
+	if err == nil {
+		err = printExplanation(os.Stdout, e)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "starter: the person could not be explained: %v\n", err)
+	}
+	fmt.Fprintln(os.Stdout)
 }
 
 type statusCommand struct {
@@ -58,11 +81,11 @@ type statusCommand struct {
 }
 
 // Run asks one employee's workflow where it stands.
-func (c statusCommand) Run(ctx context.Context, _ config.Starter) error {
+func (c statusCommand) Run(ctx context.Context, cfg config.Starter) error {
 	if !bob.IsEmployeeID(c.ID) {
 		return fmt.Errorf("%q is not a Bob employee id, which is a number of about 19 digits", c.ID)
 	}
-	d, done, err := connected(ctx)
+	d, done, err := connected(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -84,13 +107,18 @@ func (c statusCommand) Run(ctx context.Context, _ config.Starter) error {
 }
 
 // connected returns a dispatcher, and what closes its connection.
-func connected(ctx context.Context) (*dispatch.Dispatcher, func(), error) {
-	c, namespace, err := connect.Temporal(ctx, zap.NewNop())
+func connected(ctx context.Context, cfg config.Starter) (*dispatch.Dispatcher, func(), error) {
+	c, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, zap.NewNop())
 	if err != nil {
 		return nil, nil, err
 	}
 	return dispatch.New(c, namespace), c.Close, nil
 }
+
+var (
+	errNoPerson = errors.New("give a Bob employee id (a number of about 19 digits) or an e-mail address")
+	errNobody   = errors.New("nobody with that e-mail address is shown by Bob; check it, and that the service user may see the person")
+)
 
 // resolve returns the Bob id of a person given by id or address. Only an
 // address needs Bob to be asked.
@@ -99,21 +127,19 @@ func resolve(ctx context.Context, cfg config.Starter, person string) (string, er
 		return person, nil
 	}
 	if !strings.Contains(person, "@") {
-		return "", errors.New("give a Bob employee id (a number of about 19 digits) or an e-mail address")
+		return "", errNoPerson
 	}
 	if err := cfg.ValidateBob(); err != nil {
 		return "", fmt.Errorf("an address is looked up in Bob, which needs credentials; or give the employee id: %w", err)
 	}
-	c, err := bob.New(bob.Config{
-		BaseURL: cfg.Bob.BaseURL, ServiceUserID: cfg.Bob.ServiceUserID, Token: string(cfg.Bob.ServiceUserToken),
-	})
+	c, err := clients.Bob(cfg.Bob)
 	if err != nil {
 		return "", err
 	}
 	r, err := c.Person(ctx, person, nil)
 	var unknown *bob.NotFoundError
 	if errors.As(err, &unknown) {
-		return "", errors.New("nobody with that e-mail address is shown by Bob; check it, and that the service user may see the person")
+		return "", errNobody
 	}
 	return r.ID, err
 }

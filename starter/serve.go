@@ -17,8 +17,9 @@ import (
 	"bob-onelogin/internal/logging"
 )
 
-// maxHeaderBytes is far above what Bob sends.
-const maxHeaderBytes = 16 << 10
+// maxHeaderBytes is far above what Bob sends, and above the two tokens that
+// Temporal's web UI may send to the codec server.
+const maxHeaderBytes = 64 << 10
 
 // patience is how long the endpoint waits for what.
 type patience struct {
@@ -48,7 +49,7 @@ func (serveCommand) Run(ctx context.Context, cfg config.Starter) error {
 		return err
 	}
 	defer func() { _ = z.Sync() }() // standard error cannot always be synced
-	temporal, namespace, err := connect.TemporalLazily(z)
+	temporal, namespace, err := connect.TemporalLazily(cfg.Payloads.Keys, z)
 	if err != nil {
 		return err
 	}

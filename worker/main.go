@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 	_ "time/tzdata" // zones work in images without a zone database
@@ -18,13 +19,12 @@ import (
 	"go.uber.org/zap"
 
 	"bob-onelogin/activities"
-	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/clients"
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/connect"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/logging"
-	"bob-onelogin/internal/mapping"
-	"bob-onelogin/internal/onelogin"
+	"bob-onelogin/internal/provisioning"
 	"bob-onelogin/workflows"
 )
 
@@ -51,27 +51,29 @@ func run(ctx context.Context, environ []string) error {
 	if err != nil {
 		return err
 	}
-	settings, err := loadSettings(cfg.ProvisioningFile)
-	if err != nil {
-		return err
-	}
 	z, err := logging.New(cfg.LogLevel)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = z.Sync() }() // standard error cannot always be synced
 
-	bobClient, bobErr := bob.New(bob.Config{
-		BaseURL: cfg.Bob.BaseURL, ServiceUserID: cfg.Bob.ServiceUserID, Token: string(cfg.Bob.ServiceUserToken),
-	})
-	oneLogin, oneLoginErr := onelogin.New(onelogin.Config{
-		BaseURL: cfg.OneLogin.BaseURL, Region: cfg.OneLogin.Region, Subdomain: cfg.OneLogin.Subdomain,
-		ClientID: cfg.OneLogin.ClientID, ClientSecret: string(cfg.OneLogin.ClientSecret), MaxRPS: cfg.OneLogin.MaxRPS,
-	})
+	bobClient, bobErr := clients.Bob(cfg.Bob)
+	oneLogin, oneLoginErr := clients.OneLogin(cfg.OneLogin)
 	if err := errors.Join(bobErr, oneLoginErr); err != nil {
 		return err
 	}
-	temporal, namespace, err := connect.Temporal(ctx, z)
+	file, err := provisioning.Open(ctx, cfg.ProvisioningFile, provisioning.Options{Log: z, Fields: clients.Fields(bobClient)})
+	if err != nil {
+		return err
+	}
+	watching, stopWatching := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { file.Watch(watching) })
+	defer func() {
+		stopWatching()
+		watch.Wait()
+	}()
+	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, z)
 	if err != nil {
 		return err
 	}
@@ -83,7 +85,7 @@ func run(ctx context.Context, environ []string) error {
 
 	acts := &activities.Activities{
 		Bob: bobClient, OneLogin: oneLogin,
-		Settings:         func() mapping.Settings { return settings },
+		Settings:         file.Settings,
 		Signal:           dispatcher.Signal,
 		Announce:         dispatcher.Announce,
 		Recall:           dispatcher.Recall,
@@ -101,25 +103,10 @@ func run(ctx context.Context, environ []string) error {
 	}
 	z.Info("Starting", zap.String("namespace", namespace), zap.String("taskQueue", workflows.TaskQueue),
 		zap.String("oneLoginTaskQueue", workflows.OneLoginTaskQueue), zap.Float64("oneLoginMaxRPS", cfg.OneLogin.MaxRPS),
-		zap.Duration("settleDelay", cfg.SettleDelay), zap.String("settings", settings.Version))
+		zap.Duration("settleDelay", cfg.SettleDelay), zap.String("settings", file.Settings().Version))
 	err = serve(ctx, temporal, acts, cfg)
 	z.Info("Stopped")
 	return err
-}
-
-func loadSettings(file string) (mapping.Settings, error) {
-	if file == "" {
-		return mapping.Default(), nil
-	}
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return mapping.Settings{}, fmt.Errorf("PROVISIONING_FILE: %w", err)
-	}
-	settings, err := mapping.Parse(content)
-	if err != nil {
-		return mapping.Settings{}, fmt.Errorf("PROVISIONING_FILE %s: %w", file, err)
-	}
-	return settings, nil
 }
 
 // serve runs the task queues until ctx ends or one of them fails for good.

@@ -22,8 +22,6 @@ import (
 	simonelogin "bob-onelogin/dev/sim/onelogin"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/employee"
-	"bob-onelogin/internal/lifecycle"
-	"bob-onelogin/internal/mapping"
 	"bob-onelogin/workflows"
 )
 
@@ -38,56 +36,6 @@ func write(t *testing.T, content string) string {
 	path := filepath.Join(t.TempDir(), "policy.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
-}
-
-func TestLoadSettings(t *testing.T) {
-	tests := []struct {
-		name string
-		file string
-		want func(*testing.T, mapping.Settings)
-		errs []string
-	}{
-		{
-			name: "without a file: Bob's own table",
-			want: func(t *testing.T, s mapping.Settings) { require.Equal(t, mapping.Default(), s) },
-		},
-		{
-			name: "with a file",
-			file: write(t, "status: always_suspended\n"),
-			want: func(t *testing.T, s mapping.Settings) {
-				require.Equal(t, lifecycle.AlwaysSuspended, s.Policy.Status)
-				require.NotEqual(t, "default", s.Version)
-			},
-		},
-		{
-			name: "a file with mistakes",
-			file: write(t, "status: sometimes\nzones: {default: Atlantis}\n"),
-			errs: []string{"PROVISIONING_FILE ", "2 mistakes", "status: ", "zones.default: "},
-		},
-		{
-			name: "a file with a key that is none",
-			file: write(t, "statsu: follow_bob\n"),
-			errs: []string{"PROVISIONING_FILE ", "statsu"},
-		},
-		{
-			name: "no file where one is named",
-			file: filepath.Join(t.TempDir(), "policy.yaml"),
-			errs: []string{"PROVISIONING_FILE: ", "no such file"},
-		},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			s, err := loadSettings(test.file)
-			if test.errs == nil {
-				require.NoError(t, err)
-				test.want(t, s)
-				return
-			}
-			for _, part := range test.errs {
-				require.ErrorContains(t, err, part)
-			}
-		})
-	}
 }
 
 // stand is the two APIs, and the environment that leads the worker to them.
@@ -136,9 +84,14 @@ func TestRunRefusesToStart(t *testing.T) {
 			errs: []string{"configuration: 4 mistake(s)", "BOB_SERVICE_USER_ID: ", "BOB_SERVICE_USER_TOKEN: ", "ONELOGIN_CLIENT_ID: ", "ONELOGIN_CLIENT_SECRET: "},
 		},
 		{
-			name:    "with a policy that is none",
-			environ: append([]string{"PROVISIONING_FILE=" + write(t, "status: sometimes\n")}, good...),
-			errs:    []string{"PROVISIONING_FILE", "status: "},
+			name:    "with a policy that is none, and fields that Bob does not have: everything at once",
+			environ: append([]string{"PROVISIONING_FILE=" + write(t, "status: sometimes\nzones: {default: Atlantis}\nscope: {expression: work.sitte == \"London\"}\n")}, good...),
+			errs:    []string{"PROVISIONING_FILE ", "3 mistakes", "status: ", "zones.default: ", "Bob has no field work.sitte; did you mean work.site?"},
+		},
+		{
+			name:    "with a policy that is not there",
+			environ: append([]string{"PROVISIONING_FILE=" + filepath.Join(t.TempDir(), "policy.yaml")}, good...),
+			errs:    []string{"PROVISIONING_FILE: ", "no such file"},
 		},
 		{
 			name:    "without Temporal",
@@ -186,9 +139,9 @@ func temporalCLI() (string, error) {
 	return "", errors.New("the Temporal CLI is missing: run `make bin/temporal`, or name one in TEMPORAL_CLI")
 }
 
-// A worker that is told to stop lets the call under way end: its answer counts,
-// and nothing is done twice.
-func TestRunStopsGracefully(t *testing.T) {
+// startServer starts a Temporal server and leads the worker to it.
+func startServer(t *testing.T) *testsuite.DevServer {
+	t.Helper()
 	path, err := temporalCLI()
 	require.NoError(t, err)
 	server, err := testsuite.StartDevServer(t.Context(), testsuite.DevServerOptions{
@@ -199,7 +152,49 @@ func TestRunStopsGracefully(t *testing.T) {
 	t.Cleanup(func() { _ = server.Stop() })
 	t.Setenv("TEMPORAL_CONFIG_FILE", filepath.Join(t.TempDir(), "none.toml"))
 	t.Setenv("TEMPORAL_ADDRESS", server.FrontendHostPort())
-	s := newStand(t)
+	return server
+}
+
+// A changed provisioning file is taken up by the running worker, and a broken
+// one is not.
+func TestRunTakesUpAChangedPolicy(t *testing.T) {
+	server, s := startServer(t), newStand(t)
+	d := dispatch.New(server.Client(), "default")
+	file := write(t, "scope: {email_domains: [example.org]}\n")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, append(s.environ, "PROVISIONING_FILE="+file)) }()
+	wait, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	defer cancel()
+	sync := func() (result workflows.Result) {
+		require.NoError(t, d.Signal(wait, personID, employee.Event{Type: employee.EventUpdated}))
+		require.NoError(t, server.Client().GetWorkflow(wait, workflows.EmployeeWorkflowID(personID), "").Get(wait, &result))
+		return result
+	}
+
+	first := sync()
+	require.Equal(t, employee.Skipped, first.Outcome)
+	require.Contains(t, first.Reason, "scope.email_domains")
+	require.NoError(t, os.WriteFile(file, []byte("scope: {email_domain: [example.com]}\n"), 0o600))
+	require.Equal(t, first.Settings, sync().Settings)
+
+	require.NoError(t, os.WriteFile(file, []byte("scope: {email_domains: [example.com]}\n"), 0o600))
+	var result workflows.Result
+	for result.Outcome != employee.Created {
+		result = sync()
+		require.Contains(t, []employee.Outcome{employee.Skipped, employee.Created}, result.Outcome)
+	}
+	require.NotEqual(t, first.Settings, result.Settings)
+	require.Len(t, s.one.Users(), 1)
+	stop()
+	require.NoError(t, <-ended)
+}
+
+// A worker that is told to stop lets the call under way end: its answer counts,
+// and nothing is done twice.
+func TestRunStopsGracefully(t *testing.T) {
+	server, s := startServer(t), newStand(t)
 	d := dispatch.New(server.Client(), "default")
 	start := func() (stop func(), ended <-chan error) {
 		ctx, cancel := context.WithCancel(t.Context())

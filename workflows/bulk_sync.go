@@ -210,8 +210,7 @@ func (b *bulkSync) next() int {
 		b.Progress.Waiting = "paused; send the update resume to go on"
 		return -1
 	}
-	// put off are those whose manager comes first, and so their own reports.
-	putOff := map[string]bool{}
+	held := map[string]bool{} // those ahead who wait for their manager
 	for i, item := range b.hand {
 		if b.counted(item) {
 			return i
@@ -220,17 +219,17 @@ func (b *bulkSync) next() int {
 			return -1
 		}
 		_, managerRuns := b.children[item.ManagerID]
-		if !item.AwaitsManager || (!managerRuns && !putOff[item.ManagerID]) {
+		if !item.AwaitsManager || (!managerRuns && !held[item.ManagerID]) {
 			return i
 		}
-		putOff[item.Key.EmployeeID] = true
+		held[item.Key.EmployeeID] = true
 	}
 	return -1
 }
 
 // counted: there is nothing to start for the person.
 func (b *bulkSync) counted(item activities.BulkItem) bool {
-	return b.in.DryRun || item.Outcome == employee.Failed
+	return b.in.DryRun || item.Outcome == employee.Failed || item.Outcome == employee.Moved
 }
 
 // begin starts the next person's child, or counts the person where there is
@@ -332,7 +331,9 @@ func (b *bulkSync) count(end activities.BulkEnd, workflowID string) {
 	p := &b.Progress
 	p.Done++
 	p.Outcomes[end.Outcome]++
-	if end.Outcome != employee.Failed && end.Outcome != employee.Held {
+	switch end.Outcome {
+	case employee.Failed, employee.Moved, employee.Held:
+	default:
 		return
 	}
 	if len(p.Failures) >= maxFailures {

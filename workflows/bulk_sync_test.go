@@ -72,7 +72,7 @@ func TestBulkChildrenActOnWhatWasRead(t *testing.T) {
 	one := s.oneCalls.Calls()
 	delete(one, "POST /auth/oauth2/v2/token")
 	require.Equal(t, map[string]int{
-		"GET /api/2/users": 1, "POST /api/2/users": 1, "PUT /api/2/users/{id}": 2, "PUT /api/1/users/{id}/logout": 1,
+		"GET /api/2/users": 1, "GET /api/2/users?page": 1, "POST /api/2/users": 1, "PUT /api/2/users/{id}": 2, "PUT /api/1/users/{id}/logout": 1,
 	}, one)
 }
 
@@ -270,7 +270,7 @@ func TestBulkDryRunAndApply(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, out.Outcomes[employee.Updated])
 	require.Equal(t, 1, out.Outcomes[employee.Suspended])
-	require.Equal(t, 1, out.Outcomes[employee.Failed])
+	require.Equal(t, 1, out.Outcomes[employee.Moved])
 	require.Contains(t, out.Failures[0].Reason, "state has moved")
 	require.Equal(t, idOf(1), out.Failures[0].EmployeeID)
 	require.Equal(t, "Diver", s.userOf(0)["title"])

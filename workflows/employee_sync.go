@@ -497,7 +497,8 @@ type sight struct {
 
 // see maps what was read, where it is to be acted on.
 func (s *employeeSync) see(ctx workflow.Context, seen *sight) error {
-	if p := seen.Decision.Phase; !seen.Found || (p != lifecycle.PhaseProvision && p != lifecycle.PhaseLeave) {
+	d := seen.Decision
+	if !seen.Found || d.OutOfScope || (d.Phase != lifecycle.PhaseProvision && d.Phase != lifecycle.PhaseLeave) {
 		return nil
 	}
 	local := workflow.WithLocalActivityOptions(ctx, pureOptions("Map Bob's fields to OneLogin's attributes"))
@@ -566,12 +567,13 @@ func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, seen sight) 
 // refused profile is said and stands in nobody's way.
 func (s *employeeSync) leave(ctx workflow.Context, seen sight) error {
 	desired := seen.desired
-	in := activities.EnforceStatusInput{EmployeeID: s.employeeID, Email: seen.Address, Desired: desired, Listed: seen.listed}
-	if v := desired.Attributes[mapping.AttrEmail]; v != nil {
-		in.Email = *v
+	in := activities.EnforceStatusInput{EmployeeID: s.employeeID, Email: seen.Address, Desired: desired, Listed: seen.listed, OutOfScope: seen.Decision.OutOfScope}
+	if email, ok := desired.Value(mapping.AttrEmail); ok {
+		in.Email = email
 	}
-	if in.Username = in.Email; desired.Attributes[mapping.AttrUsername] != nil {
-		in.Username = *desired.Attributes[mapping.AttrUsername]
+	in.Username = in.Email
+	if username, ok := desired.Value(mapping.AttrUsername); ok {
+		in.Username = username
 	}
 	var out activities.EnforceStatusResult
 	err := s.executeFirst(ctx, callOptions(OneLoginTaskQueue, "Suspend the OneLogin user and end the sessions", priorityLeaver),

@@ -69,7 +69,7 @@ func (s *employeeSync) tellBulk(ctx workflow.Context) {
 	case s.Failure != "":
 		end.Outcome, end.Reason = employee.Failed, s.Failure
 	case end.Outcome == employee.Unchanged && !s.Wake.At.IsZero():
-		end.Outcome = employee.Scheduled // in line, but for the date that is waited for
+		end.Outcome, end.Reason = employee.Scheduled, s.Wake.summary()
 	}
 	told := workflow.SignalExternalWorkflow(ctx, s.ReportTo, "", ReportSignal, end)
 	s.ReportTo = ""

@@ -59,12 +59,12 @@ Everything stays up until Ctrl-C.`,
 }
 
 // exports is a shell script that takes away what a user's environment says
-// about Temporal, Bob and OneLogin, and sets what the demo says.
+// about Temporal, Bob, OneLogin and keys, and sets what the demo says.
 func exports(env, environ []string) string {
 	var b strings.Builder
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		for _, prefix := range []string{"TEMPORAL_", "BOB_", "ONELOGIN_"} {
+		for _, prefix := range []string{"TEMPORAL_", "BOB_", "ONELOGIN_", "PAYLOAD_", "CODEC_"} {
 			if strings.HasPrefix(name, prefix) && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == "" {
 				fmt.Fprintf(&b, "unset %s\n", name)
 			}

@@ -227,7 +227,7 @@ func TestModuleRoot(t *testing.T) {
 
 func TestExportsReplaceTheUsersEnvironment(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "env")
-	user := []string{"TEMPORAL_API_KEY=real", "BOB_SERVICE_USER_TOKEN_FILE=/real", "ONELOGIN_REGION=eu", "TEMPORAL_X;rm=1", "KEPT=yes"}
+	user := []string{"TEMPORAL_API_KEY=real", "BOB_SERVICE_USER_TOKEN_FILE=/real", "ONELOGIN_REGION=eu", "PAYLOAD_KEYS_FILE=/real", "CODEC_TOKENS=real", "TEMPORAL_X;rm=1", "KEPT=yes"}
 	ours := []string{"TEMPORAL_ADDRESS=127.0.0.1:7233", "PROVISIONING_FILE=/it's here/$HOME/p.yaml"}
 	require.NoError(t, os.WriteFile(file, []byte(exports(ours, user)), 0o600))
 
@@ -238,7 +238,7 @@ func TestExportsReplaceTheUsersEnvironment(t *testing.T) {
 	require.Contains(t, string(out), "TEMPORAL_ADDRESS=127.0.0.1:7233\n")
 	require.Contains(t, string(out), "PROVISIONING_FILE=/it's here/$HOME/p.yaml\n")
 	require.Contains(t, string(out), "KEPT=yes\n")
-	for _, gone := range []string{"TEMPORAL_API_KEY", "BOB_SERVICE_USER_TOKEN_FILE", "ONELOGIN_REGION"} {
+	for _, gone := range []string{"TEMPORAL_API_KEY", "BOB_SERVICE_USER_TOKEN_FILE", "ONELOGIN_REGION", "PAYLOAD_KEYS_FILE", "CODEC_TOKENS"} {
 		require.NotContains(t, string(out), gone)
 	}
 }
@@ -249,12 +249,14 @@ func TestChildrenGetNothingThatPointsElsewhere(t *testing.T) {
 	t.Setenv("ONELOGIN_SUBDOMAIN", "real")
 	s := newStack("/root", "/dir", binaries{}, options{provisioningFile: "/p.yaml"}, nil)
 	s.temporalAddr, s.bob, s.oneLogin, s.starterURL = "127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3", "http://127.0.0.1:4"
+	s.webURL, s.codecURL = "http://127.0.0.1:5", "http://127.0.0.1:6"
 	env := strings.Join(append(s.plainEnv(), s.env()...), "\n")
 	require.NotContains(t, env, "real")
 	require.NotContains(t, env, "production")
 	for _, entry := range []string{
 		"HOME=/dir", "TEMPORAL_ADDRESS=127.0.0.1:1", "TEMPORAL_NAMESPACE=default",
 		"BOB_BASE_URL=http://127.0.0.1:2/v1", "ONELOGIN_BASE_URL=http://127.0.0.1:3", "STARTER_ADDR=127.0.0.1:4", "PROVISIONING_FILE=/p.yaml",
+		"CODEC_ADDR=127.0.0.1:6", "CODEC_UI_ORIGIN=http://127.0.0.1:5,http://localhost:5", "TEMPORAL_CODEC_ENDPOINT=http://127.0.0.1:6",
 	} {
 		require.Contains(t, "\n"+env+"\n", "\n"+entry+"\n")
 	}
@@ -262,4 +264,5 @@ func TestChildrenGetNothingThatPointsElsewhere(t *testing.T) {
 	require.NotEqual(t, s.credentials.bobToken, another.credentials.bobToken)
 	require.NotEqual(t, s.credentials.webhookSecret, another.credentials.webhookSecret)
 	require.NotEqual(t, s.credentials.clientSecret, another.credentials.clientSecret)
+	require.NotEqual(t, s.credentials.payloadKeys, another.credentials.payloadKeys)
 }

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"bob-onelogin/internal/dispatch"
+	"bob-onelogin/internal/payload"
 	"bob-onelogin/workflows"
 )
 
@@ -43,6 +44,7 @@ type stack struct {
 
 	bob, oneLogin standIn
 	starterURL    string
+	codecURL      string
 	webURL        string
 	temporalAddr  string
 	provisioning  string
@@ -54,7 +56,7 @@ type stack struct {
 
 // credentials are made anew for each demo.
 type credentials struct {
-	bobUser, bobToken, webhookSecret, clientID, clientSecret string
+	bobUser, bobToken, webhookSecret, clientID, clientSecret, payloadKeys string
 }
 
 func newStack(root, dir string, b binaries, o options, children *processes) *stack {
@@ -62,22 +64,22 @@ func newStack(root, dir string, b binaries, o options, children *processes) *sta
 		root: root, dir: dir, binaries: b, children: children, provisioning: o.provisioningFile,
 		credentials: credentials{
 			bobUser: "SERVICE-demo", bobToken: rand.Text(), webhookSecret: rand.Text(),
-			clientID: "demo-" + rand.Text()[:8], clientSecret: rand.Text(),
+			clientID: "demo-" + rand.Text()[:8], clientSecret: rand.Text(), payloadKeys: payload.NewKey("demo"),
 		},
 	}
 }
 
 // start starts every process and returns when all of them answer.
 func (s *stack) start(ctx context.Context, p *progress) error {
-	ports, err := pickPorts(7233, 8233, 8091, 8092, 8080)
+	ports, err := pickPorts(7233, 8233, 8091, 8092, 8080, 8081)
 	if err != nil {
 		return err
 	}
-	temporal, web, bob, oneLogin, starter := ports[0], ports[1], ports[2], ports[3], ports[4]
+	temporal, web, bob, oneLogin, starter, codec := ports[0], ports[1], ports[2], ports[3], ports[4], ports[5]
 	s.temporalAddr = loopback(temporal)
 	s.webURL = "http://" + loopback(web)
 	s.bob, s.oneLogin = standIn("http://"+loopback(bob)), standIn("http://"+loopback(oneLogin))
-	s.starterURL = "http://" + loopback(starter)
+	s.starterURL, s.codecURL = "http://"+loopback(starter), "http://"+loopback(codec)
 	if err := s.connect(); err != nil {
 		return err
 	}
@@ -98,6 +100,7 @@ func (s *stack) start(ctx context.Context, p *progress) error {
 		{"Bob (stand-in)", string(s.bob)},
 		{"OneLogin (stand-in)", string(s.oneLogin)},
 		{"Bob's webhooks go to", s.starterURL + "/webhooks/bob"},
+		{"Codec server", s.codecURL + ", decrypts for the web UI"},
 		{"Logs", s.dir},
 	} {
 		p.say("    %-21s %s", line[0], line[1])
@@ -107,9 +110,14 @@ func (s *stack) start(ctx context.Context, p *progress) error {
 
 // connect prepares a client, which dials when it is first used.
 func (s *stack) connect() error {
+	keys, err := payload.ParseKeys(s.credentials.payloadKeys)
+	if err != nil {
+		return fmt.Errorf("read the key for payloads: %w", err)
+	}
 	c, err := client.NewLazyClient(client.Options{
 		HostPort: s.temporalAddr, Namespace: namespace,
-		Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+		Logger:        log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+		DataConverter: keys.DataConverter(), FailureConverter: keys.FailureConverter(),
 	})
 	if err != nil {
 		return fmt.Errorf("prepare a Temporal client: %w", err)
@@ -126,7 +134,7 @@ func (s *stack) startAll(ctx context.Context, temporalPort, webPort int) error {
 		func() error {
 			return s.children.start("temporal", s.binaries.temporal, plain,
 				"server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error",
-				"--port", fmt.Sprint(temporalPort), "--ui-port", fmt.Sprint(webPort),
+				"--port", fmt.Sprint(temporalPort), "--ui-port", fmt.Sprint(webPort), "--ui-codec-endpoint", s.codecURL,
 				"--search-attribute", "SyncState=Keyword", "--search-attribute", "SyncDueAt=Datetime",
 				"--dynamic-config-value", "matching.useNewMatcher=true")
 		},
@@ -138,6 +146,9 @@ func (s *stack) startAll(ctx context.Context, temporalPort, webPort int) error {
 				"--onelogin-client-id", s.credentials.clientID, "--onelogin-client-secret", s.credentials.clientSecret)
 		},
 		func() error { return s.children.start("starter", s.binaries.starter, ours, "serve") },
+		func() error {
+			return s.children.start("codec", s.binaries.starter, ours, "codec", "--no-authorization")
+		},
 		func() error { return until(ctx, upWithin, "the Temporal server answers", s.temporalServes) },
 		func() error { return s.children.start("worker", s.binaries.worker, ours) },
 	} {
@@ -150,6 +161,7 @@ func (s *stack) startAll(ctx context.Context, temporalPort, webPort int) error {
 		"Bob's stand-in answers":      func(ctx context.Context) error { return s.bob.get(ctx, "/_sim/calls", nil) },
 		"OneLogin's stand-in answers": func(ctx context.Context) error { return s.oneLogin.get(ctx, "/_sim/calls", nil) },
 		"the starter is ready":        func(ctx context.Context) error { return standIn(s.starterURL).get(ctx, "/readyz", nil) },
+		"the codec server answers":    func(ctx context.Context) error { return standIn(s.codecURL).get(ctx, "/healthz", nil) },
 		"the worker polls":            s.workerPolls,
 	} {
 		all.Go(func() error { return until(ctx, upWithin, what, holds) })
@@ -208,6 +220,12 @@ func (s *stack) env() []string {
 		"ONELOGIN_CLIENT_ID=" + s.credentials.clientID,
 		"ONELOGIN_CLIENT_SECRET=" + s.credentials.clientSecret,
 		"STARTER_ADDR=" + strings.TrimPrefix(s.starterURL, "http://"),
+		"PAYLOAD_KEYS=" + s.credentials.payloadKeys,
+		"CODEC_ADDR=" + strings.TrimPrefix(s.codecURL, "http://"),
+		// Whichever of the two is in the browser's address line.
+		"CODEC_UI_ORIGIN=" + s.webURL + "," + strings.Replace(s.webURL, "127.0.0.1", "localhost", 1),
+		// For Temporal's own CLI in another terminal.
+		"TEMPORAL_CODEC_ENDPOINT=" + s.codecURL,
 	}
 	if s.provisioning != "" {
 		env = append(env, "PROVISIONING_FILE="+s.provisioning)

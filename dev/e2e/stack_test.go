@@ -30,10 +30,12 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"bob-onelogin/internal/payload"
 	"bob-onelogin/workflows"
 )
 
 // record rewrites the histories that the replay tests of the workflows use.
+// They are recorded without encryption, so that people can read them too.
 var record = flag.Bool("record", false, "rewrite workflows/testdata/histories")
 
 // What every process of the tests is told. None of it may turn up in a log.
@@ -50,6 +52,9 @@ var (
 	binaries   string
 	devServer  *testsuite.DevServer
 	devAddress string
+	// payloadKeys are those of all processes; none while recording.
+	payloadKeys string
+	keys        payload.Keys
 )
 
 func TestMain(m *testing.M) {
@@ -61,6 +66,12 @@ func run(m *testing.M) int {
 	var err error
 	if root, err = filepath.Abs("../.."); err != nil {
 		return fail(err)
+	}
+	if !*record {
+		payloadKeys = payload.NewKey("e2e")
+		if keys, err = payload.ParseKeys(payloadKeys); err != nil {
+			return fail(err)
+		}
 	}
 	if binaries, err = os.MkdirTemp("", "bob-onelogin-e2e-"); err != nil {
 		return fail(err)
@@ -129,6 +140,8 @@ type stack struct {
 	bobURL, oneURL, starterURL string
 	worker                     *process
 	logs                       []*lockedBuffer
+	// plainInput: an operator without keys has started or signalled something.
+	plainInput bool
 }
 
 // option changes a stack before its processes start.
@@ -138,10 +151,17 @@ type plan struct {
 	address   string
 	namespace string
 	workers   bool
+	// sim are arguments of the stand-ins, env variables of worker and starter;
+	// both come after the usual ones and so override them.
+	sim, env []string
 }
 
 func withServer(address string) option { return func(p *plan) { p.address = address } }
 func withoutWorker() option            { return func(p *plan) { p.workers = false } }
+func withSim(args ...string) option    { return func(p *plan) { p.sim = append(p.sim, args...) } }
+func withEnv(assignments ...string) option {
+	return func(p *plan) { p.env = append(p.env, assignments...) }
+}
 
 func newStack(t *testing.T, options ...option) *stack {
 	t.Helper()
@@ -154,7 +174,10 @@ func newStack(t *testing.T, options ...option) *stack {
 		p.namespace = p.namespace[:200]
 	}
 	s := &stack{t: t, namespace: p.namespace, address: p.address}
-	c, err := client.Dial(client.Options{HostPort: p.address, Namespace: p.namespace, Logger: quiet{}})
+	c, err := client.Dial(client.Options{
+		HostPort: p.address, Namespace: p.namespace, Logger: quiet{},
+		DataConverter: keys.DataConverter(), FailureConverter: keys.FailureConverter(),
+	})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	s.temporal = c
@@ -179,13 +202,14 @@ func newStack(t *testing.T, options ...option) *stack {
 		"BOB_BASE_URL=" + s.bobURL + "/v1", "BOB_SERVICE_USER_ID=" + bobUser, "BOB_SERVICE_USER_TOKEN=" + bobToken,
 		"BOB_WEBHOOK_SECRETS=" + webhookSecret, "BOB_SETTLE_DELAY=1s",
 		"ONELOGIN_BASE_URL=" + s.oneURL, "ONELOGIN_CLIENT_ID=" + clientID, "ONELOGIN_CLIENT_SECRET=" + clientSecret,
-		"ONELOGIN_MAX_RPS=50", "STARTER_ADDR=" + starterAddr,
+		"ONELOGIN_MAX_RPS=50", "STARTER_ADDR=" + starterAddr, "PAYLOAD_KEYS=" + payloadKeys,
 	}
-	s.start("sim",
+	s.env = append(s.env, p.env...)
+	s.start("sim", append([]string{
 		"--bob-addr", bobAddr, "--onelogin-addr", oneAddr, "--employees", "0",
-		"--webhook-url", s.starterURL+"/webhooks/bob", "--webhook-secret", webhookSecret,
+		"--webhook-url", s.starterURL + "/webhooks/bob", "--webhook-secret", webhookSecret,
 		"--onelogin-client-id", clientID, "--onelogin-client-secret", clientSecret, "--bob-user", bobUser, "--bob-token", bobToken,
-	)
+	}, p.sim...)...)
 	s.answers(s.bobURL + "/_sim/calls")
 	s.answers(s.oneURL + "/_sim/calls")
 	s.start("starter", "serve")
@@ -197,12 +221,16 @@ func newStack(t *testing.T, options ...option) *stack {
 	return s
 }
 
-// check looks at what a test leaves behind: histories that replay and stay
-// small, and logs without personal data or secrets.
+// check looks at what a test leaves behind: histories that replay, stay small
+// and are encrypted, and logs without personal data or secrets.
 func (s *stack) check() {
+	secrets := []string{bobToken, webhookSecret, clientSecret}
+	if _, key, ok := strings.Cut(payloadKeys, ":"); ok {
+		secrets = append(secrets, key)
+	}
 	for _, log := range s.logs {
 		text := log.String()
-		for _, secret := range []string{bobToken, webhookSecret, clientSecret, "@example.com", "Juniper", "+44 7700"} {
+		for _, secret := range append(secrets, "@example.com", "Juniper", "+44 7700") {
 			if strings.Contains(text, secret) {
 				s.t.Errorf("a log contains %q:\n%s", secret, tail(text))
 			}
@@ -211,19 +239,32 @@ func (s *stack) check() {
 			s.t.Errorf("a process raced or panicked:\n%s", tail(text))
 		}
 	}
-	replayer := worker.NewWorkflowReplayer()
+	replayer, err := worker.NewWorkflowReplayerWithOptions(worker.WorkflowReplayerOptions{
+		DataConverter: keys.DataConverter(), FailureConverter: keys.FailureConverter(),
+	})
+	require.NoError(s.t, err)
 	workflows.Register(replayer, workflows.Options{SettleDelay: time.Hour})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	list, err := s.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, PageSize: 50})
-	if err != nil {
-		return // the test's own server is gone
-	}
-	for _, info := range list.GetExecutions() {
-		h := s.history(ctx, info.GetExecution().GetWorkflowId(), info.GetExecution().GetRunId())
-		execution := workflow.Execution{ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId()}
-		if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
-			s.t.Errorf("%s does not replay: %v", info.GetExecution().GetWorkflowId(), err)
+	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: s.namespace, PageSize: 200}
+	for {
+		list, err := s.temporal.ListWorkflow(ctx, request)
+		if err != nil {
+			return // the test's own server is gone
+		}
+		for _, info := range list.GetExecutions() {
+			execution := workflow.Execution{ID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId()}
+			h := s.history(ctx, execution.ID, execution.RunID)
+			s.checkPrivacy(ctx, info, h)
+			if len(h.GetEvents()) < 3 {
+				continue // started, and no worker has had it in hand
+			}
+			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
+				s.t.Errorf("%s does not replay: %v", execution.ID, err)
+			}
+		}
+		if request.NextPageToken = list.GetNextPageToken(); len(request.NextPageToken) == 0 {
+			return
 		}
 	}
 }
@@ -296,7 +337,7 @@ func (s *stack) startWorker() {
 	s.t.Helper()
 	s.worker = s.start("worker")
 	s.eventually("the worker polls", 30*time.Second, func() bool {
-		return strings.Count(s.worker.log.String(), "Started Worker") == 2
+		return strings.Count(s.worker.log.String(), "Started Worker") == 3
 	})
 }
 
@@ -305,7 +346,12 @@ func (s *stack) kill() { s.worker.stop(syscall.SIGKILL) }
 
 // starterCommand runs an operator's command and returns what it printed.
 func (s *stack) starterCommand(args ...string) (string, error) {
-	cmd := exec.Command(filepath.Join(binaries, "starter"), args...)
+	return s.command(filepath.Join(binaries, "starter"), args...)
+}
+
+// command runs a program to its end, and returns what it printed.
+func (s *stack) command(path string, args ...string) (string, error) {
+	cmd := exec.CommandContext(s.t.Context(), path, args...)
 	cmd.Env = s.env
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -414,10 +460,17 @@ func (s *stack) seed(user map[string]any) int64 {
 // calls returns and forgets the calls to OneLogin that are about users.
 func (s *stack) calls() map[string]int {
 	s.t.Helper()
-	all := map[string]int{}
-	require.NoError(s.t, json.Unmarshal(s.do(http.MethodGet, s.oneURL+"/_sim/calls", nil), &all))
+	all := s.callsOf(s.oneURL)
 	s.do(http.MethodDelete, s.oneURL+"/_sim/calls", nil)
 	delete(all, "POST /auth/oauth2/v2/token")
+	return all
+}
+
+// callsOf returns the calls that a stand-in has counted, and goes on counting.
+func (s *stack) callsOf(base string) map[string]int {
+	s.t.Helper()
+	all := map[string]int{}
+	require.NoError(s.t, json.Unmarshal(s.do(http.MethodGet, base+"/_sim/calls", nil), &all))
 	return all
 }
 

@@ -32,7 +32,8 @@ const (
 
 // flags are the command's options; all have defaults.
 type flags struct {
-	Employees int `default:"25" help:"Number of sample employees; the same ones for the same number and day."`
+	Employees int  `default:"25" help:"Number of sample employees; the same ones for the same number and day."`
+	AtRest    bool `help:"Leave out sample employees who start or leave later: nobody waits for a date."`
 
 	BobAddr         string        `default:"127.0.0.1:8091" help:"Where Bob listens; port 0 picks a free one."`
 	BobUser         string        `default:"SERVICE-sim" help:"Bob's service user."`
@@ -44,16 +45,17 @@ type flags struct {
 	PerMinute       int           `default:"${perMinute}" help:"Bob's limit of calls per endpoint and minute; negative: none."`
 	AutoLifecycle   bool          `help:"Let Bob's clock make employees of hires on their start date, and leavers on their last day."`
 
-	OneloginAddr         string `name:"onelogin-addr" default:"127.0.0.1:8092" help:"Where OneLogin listens; port 0 picks a free one."`
-	OneloginClientID     string `name:"onelogin-client-id" default:"sim-client-id" help:"OneLogin's API client."`
-	OneloginClientSecret string `name:"onelogin-client-secret" default:"sim-client-secret" help:"Its secret."`
-	OneloginUsers        string `name:"onelogin-users" default:"mixed" enum:"mixed,synced,none" help:"Who is in OneLogin at first: some, in every state (mixed); everybody due, in line with Bob (synced); nobody (none)."`
-	Account              string `default:"acme" help:"OneLogin's account name."`
-	OwnerEmail           string `help:"E-mail of the account owner, whom OneLogin does not let anybody modify."`
-	HourlyBudget         int    `default:"5000" help:"OneLogin's calls per hour; negative: no limit."`
-	BurstPerSecond       int    `default:"100" help:"OneLogin's calls per second; negative: no limit."`
-	Licences             int    `default:"0" help:"OneLogin's licences; 0: as many as needed."`
-	WorkCell             bool   `default:"true" negatable:"" help:"Define OneLogin's custom attribute work_cell from the start."`
+	OneloginAddr         string        `name:"onelogin-addr" default:"127.0.0.1:8092" help:"Where OneLogin listens; port 0 picks a free one."`
+	OneloginClientID     string        `name:"onelogin-client-id" default:"sim-client-id" help:"OneLogin's API client."`
+	OneloginClientSecret string        `name:"onelogin-client-secret" default:"sim-client-secret" help:"Its secret."`
+	OneloginUsers        string        `name:"onelogin-users" default:"mixed" enum:"mixed,synced,none" help:"Who is in OneLogin at first: some, in every state (mixed); everybody due, in line with Bob (synced); nobody (none)."`
+	Account              string        `default:"acme" help:"OneLogin's account name."`
+	OwnerEmail           string        `help:"E-mail of the account owner, whom OneLogin does not let anybody modify."`
+	HourlyBudget         int           `default:"5000" help:"OneLogin's calls per hour; negative: no limit."`
+	BudgetWindow         time.Duration `default:"1h" help:"How long OneLogin's hour lasts."`
+	BurstPerSecond       int           `default:"100" help:"OneLogin's calls per second; negative: no limit."`
+	Licences             int           `default:"0" help:"OneLogin's licences; 0: as many as needed."`
+	WorkCell             bool          `default:"true" negatable:"" help:"Define OneLogin's custom attribute work_cell from the start."`
 }
 
 // Validate is called by kong.
@@ -64,6 +66,9 @@ func (f *flags) Validate() error {
 	}
 	if f.WebhookAttempts < 1 {
 		errs = append(errs, errors.New("--webhook-attempts must be positive"))
+	}
+	if f.BudgetWindow < time.Second {
+		errs = append(errs, errors.New("--budget-window must be a second or more"))
 	}
 	if f.Licences < 0 {
 		errs = append(errs, errors.New("--licences must not be negative"))
@@ -121,6 +126,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		ClientSecret:   f.OneloginClientSecret,
 		Account:        f.Account,
 		HourlyBudget:   f.HourlyBudget,
+		BudgetWindow:   f.BudgetWindow,
 		BurstPerSecond: f.BurstPerSecond,
 		Licences:       f.Licences,
 		OwnerEmail:     f.OwnerEmail,
@@ -205,7 +211,7 @@ func populate(b *bob.Server, o *onelogin.Server, f *flags, now time.Time) (int, 
 		o.DefineCustomAttribute("Work Cell", "work_cell")
 	}
 	ids := map[string]int64{} // OneLogin's by Bob's
-	for _, p := range people.Generate(f.Employees, now) {
+	for _, p := range sample(f, now) {
 		if user := oneloginUser(p, f.OneloginUsers); user != nil {
 			if !f.WorkCell {
 				delete(user, "custom_attributes")
@@ -221,6 +227,13 @@ func populate(b *bob.Server, o *onelogin.Server, f *flags, now time.Time) (int, 
 		}
 	}
 	return len(ids), nil
+}
+
+func sample(f *flags, now time.Time) []people.Person {
+	if f.AtRest {
+		return people.AtRest(f.Employees, now)
+	}
+	return people.Generate(f.Employees, now)
 }
 
 // oneloginUser is what OneLogin holds of a person at first, nil for nothing.
@@ -258,7 +271,7 @@ func announce(out io.Writer, f *flags, bobAddr, oneloginAddr string, users int) 
 
   On both:  GET|DELETE /_sim/calls   GET|POST|DELETE /_sim/faults   GET|POST /_sim/clock   GET|PUT /_sim/settings
   Bob:      GET /_sim/people   PUT|DELETE /_sim/people/{id}?event=employee.updated   GET|POST /_sim/events   POST /_sim/ping
-  OneLogin: GET|POST /_sim/users   PUT|DELETE /_sim/users/{id}   GET /_sim/sessions
+  OneLogin: GET|POST /_sim/users   PUT|DELETE /_sim/users/{id}   GET /_sim/sessions   GET /_sim/limits
 
 Worker and starter reach them with
 

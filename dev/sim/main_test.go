@@ -190,6 +190,15 @@ func TestOneLoginAtFirst(t *testing.T) {
 				}
 			}
 		}},
+		"synced, at rest": {[]string{"--onelogin-users=synced", "--at-rest"}, func(t *testing.T, users map[string]map[string]any) {
+			for _, p := range people.AtRest(25, time.Now().UTC()) {
+				u, linked := users[p.ID]
+				require.Equal(t, p.Due(), linked, p.Situation)
+				if manager, ok := users[p.ManagerID]; ok && linked {
+					require.Equal(t, manager["id"], u["manager_user_id"], p.Situation)
+				}
+			}
+		}},
 		"none": {[]string{"--onelogin-users=none"}, func(t *testing.T, users map[string]map[string]any) {
 			require.Empty(t, users)
 		}},
@@ -219,7 +228,7 @@ func TestFlagsReachTheStandIns(t *testing.T) {
 	}))
 	t.Cleanup(hook.Close)
 	env, _ := start(t, "--employees=3", "--webhook-url", hook.URL, "--webhook-secret", "it's a secret", "--stale-for=5s", "--per-minute", "7",
-		"--hourly-budget=600", "--licences=9", "--bob-user", "u", "--bob-token", "t", "--onelogin-client-id", "i", "--onelogin-client-secret", "s")
+		"--hourly-budget=600", "--budget-window=20s", "--licences=9", "--bob-user", "u", "--bob-token", "t", "--onelogin-client-id", "i", "--onelogin-client-secret", "s")
 	require.Equal(t, `'it'\''s a secret'`, env["BOB_WEBHOOK_SECRETS"])
 	require.Equal(t, []string{"u", "t", "i", "s"}, []string{
 		env["BOB_SERVICE_USER_ID"], env["BOB_SERVICE_USER_TOKEN"], env["ONELOGIN_CLIENT_ID"], env["ONELOGIN_CLIENT_SECRET"],
@@ -229,7 +238,7 @@ func TestFlagsReachTheStandIns(t *testing.T) {
 	_, body := call(t, "GET", bobURL+"/_sim/settings", "")
 	require.Contains(t, string(body), `"stale_for":"5s","per_minute":7`)
 	_, body = call(t, "GET", env["ONELOGIN_BASE_URL"]+"/_sim/settings", "")
-	require.Contains(t, string(body), `"hourly_budget":600`)
+	require.Contains(t, string(body), `"hourly_budget":600,"budget_window":"20s"`)
 	require.Contains(t, string(body), `"licences":9`)
 
 	status, body := call(t, "PUT", bobURL+"/_sim/people/"+people.ID(1)+"?event=employee.updated&wait=true", `{"work":{"title":"Surfer"}}`)
@@ -269,6 +278,7 @@ func TestFlagsThatCannotBe(t *testing.T) {
 		"never any attempt": {[]string{"--webhook-attempts=0"}, "--webhook-attempts"},
 		"unknown state":     {[]string{"--onelogin-users=many"}, "--onelogin-users"},
 		"no licences":       {[]string{"--licences=-1"}, "--licences"},
+		"no hour":           {[]string{"--budget-window=0s"}, "--budget-window"},
 		"Bob's port taken":  {[]string{"--bob-addr", busy.Addr().String()}, "listen as Bob"},
 		"OneLogin's taken":  {[]string{"--bob-addr=127.0.0.1:0", "--onelogin-addr", busy.Addr().String()}, "listen as OneLogin"},
 	} {

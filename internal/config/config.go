@@ -25,6 +25,8 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"go.uber.org/zap/zapcore"
+
+	"bob-onelogin/internal/payload"
 )
 
 // Secret is a value that prints as a placeholder.
@@ -74,10 +76,30 @@ type OneLogin struct {
 	PageLimit        int     `env:"ONELOGIN_PAGE_LIMIT" envDefault:"100"`
 }
 
+// Payloads is how what Temporal stores is encrypted. Worker and starter must
+// have the same keys.
+type Payloads struct {
+	KeyList     Secret `env:"PAYLOAD_KEYS"`
+	KeyListFile string `env:"PAYLOAD_KEYS_FILE"`
+	// Keys are those of the list, once it is validated.
+	Keys payload.Keys
+}
+
+// Codec is the codec server, which decrypts for Temporal's web UI and CLI.
+type Codec struct {
+	Addr         string `env:"CODEC_ADDR" envDefault:":8081"`
+	UIOrigin     string `env:"CODEC_UI_ORIGIN"`
+	Tokens       Secret `env:"CODEC_TOKENS"`
+	TokensFile   string `env:"CODEC_TOKENS_FILE"`
+	OIDCIssuer   string `env:"CODEC_OIDC_ISSUER"`
+	OIDCAudience string `env:"CODEC_OIDC_AUDIENCE"`
+}
+
 // Worker is the configuration of the worker.
 type Worker struct {
 	Bob              Bob
 	OneLogin         OneLogin
+	Payloads         Payloads
 	SettleDelay      time.Duration `env:"BOB_SETTLE_DELAY" envDefault:"30s"`
 	ProvisioningFile string        `env:"PROVISIONING_FILE"`
 	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info"`
@@ -87,9 +109,13 @@ type Worker struct {
 // commands.
 type Starter struct {
 	Bob                Bob
+	OneLogin           OneLogin
+	Payloads           Payloads
+	Codec              Codec
 	Addr               string `env:"STARTER_ADDR" envDefault:":8080"`
 	WebhookSecrets     Secret `env:"BOB_WEBHOOK_SECRETS"`
 	WebhookSecretsFile string `env:"BOB_WEBHOOK_SECRETS_FILE"`
+	ProvisioningFile   string `env:"PROVISIONING_FILE"`
 	LogLevel           string `env:"LOG_LEVEL" envDefault:"info"`
 }
 
@@ -113,24 +139,56 @@ func LoadStarter(environ []string) (Starter, error) {
 	return s, nil
 }
 
-// load reads and checks, and reports both kinds of mistakes together.
+// Examine reads the configuration and lists everything that worker or starter
+// would refuse, whichever the command, each beginning with the variable that it
+// is about. What is not complained of can be used.
+func Examine(environ []string) (Starter, []string, error) {
+	var s Starter
+	ofStarter, err := examine(&s, s.validateAll, environ)
+	if err != nil {
+		return Starter{}, nil, err
+	}
+	var w Worker
+	ofWorker, err := examine(&w, w.Validate, environ)
+	if err != nil {
+		return Starter{}, nil, err
+	}
+	var all []string
+	for _, mistake := range slices.Concat(ofStarter, ofWorker) {
+		if !slices.Contains(all, mistake) {
+			all = append(all, mistake)
+		}
+	}
+	return s, all, nil
+}
+
+// load reads and checks.
 func load(into interface{ Validate() error }, environ []string) error {
-	unreadable, err := parse(into, environ)
+	mistakes, err := examine(into, into.Validate, environ)
 	if err != nil {
 		return err
 	}
-	var mistakes []error
-	for _, name := range slices.Sorted(maps.Keys(unreadable)) {
-		mistakes = append(mistakes, fmt.Errorf("%s: %s", name, unreadable[name]))
+	return report(mistakes)
+}
+
+// examine reads and checks, and lists both kinds of mistakes together.
+func examine(into any, validate func() error, environ []string) ([]string, error) {
+	unreadable, err := parse(into, environ)
+	if err != nil {
+		return nil, err
 	}
-	for _, mistake := range linesOf(into.Validate()) {
+	var mistakes []string
+	for _, name := range slices.Sorted(maps.Keys(unreadable)) {
+		mistakes = append(mistakes, name+": "+unreadable[name])
+	}
+	for _, mistake := range linesOf(validate()) {
 		// A variable that could not be read has no value to complain of.
 		name, _, _ := strings.Cut(mistake, ":")
 		if _, ok := unreadable[name]; !ok {
-			mistakes = append(mistakes, errors.New(mistake))
+			mistakes = append(mistakes, mistake)
 		}
 	}
-	return report(errors.Join(mistakes...))
+	return mistakes, nil
 }
 
 // parse fills a configuration and returns what is wrong with those variables
@@ -187,17 +245,12 @@ func describe(t reflect.Type) string {
 // Validate reports everything that is wrong with the configuration.
 func (w *Worker) Validate() error {
 	mistakes := []error{
-		w.Bob.Validate(), w.OneLogin.Validate(), validLogLevel(w.LogLevel),
+		w.Bob.Validate(), w.OneLogin.Validate(), w.Payloads.Validate(), validLogLevel(w.LogLevel),
 	}
 	if w.SettleDelay < 0 || w.SettleDelay > 10*time.Minute {
 		mistakes = append(mistakes, errors.New("BOB_SETTLE_DELAY: must lie between 0s and 10m; Bob's reads lag up to 20s"))
 	}
-	if w.ProvisioningFile != "" {
-		if _, err := os.Stat(w.ProvisioningFile); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("PROVISIONING_FILE: %s cannot be read: %w", w.ProvisioningFile, reasonOf(err)))
-		}
-	}
-	return errors.Join(mistakes...)
+	return errors.Join(append(mistakes, validProvisioningFile(w.ProvisioningFile))...)
 }
 
 // Validate reports everything that is wrong with how Bob is reached.
@@ -240,32 +293,153 @@ func (o *OneLogin) Validate() error {
 
 // Validate reports what is wrong whatever the command is.
 func (s *Starter) Validate() error {
-	mistakes := []error{validLogLevel(s.LogLevel), validBaseURL("BOB_BASE_URL", s.Bob.BaseURL)}
-	if !validAddr(s.Addr) {
-		mistakes = append(mistakes, errors.New("STARTER_ADDR: must be host:port or :port, such as :8080"))
-	}
-	return errors.Join(mistakes...)
+	return errors.Join(
+		validLogLevel(s.LogLevel), validBaseURL("BOB_BASE_URL", s.Bob.BaseURL), s.Payloads.Validate(),
+		validAddr("STARTER_ADDR", s.Addr, ":8080"), validAddr("CODEC_ADDR", s.Codec.Addr, ":8081"),
+	)
+}
+
+// validateAll reports what any command would find wrong.
+func (s *Starter) validateAll() error {
+	return errors.Join(
+		s.Validate(), s.Bob.Validate(), s.OneLogin.Validate(), s.readWebhookSecrets(), validProvisioningFile(s.ProvisioningFile),
+	)
 }
 
 // ValidateServe reports what the webhook endpoint lacks, and reads its secrets.
 func (s *Starter) ValidateServe() ([]string, error) {
-	if err := s.WebhookSecrets.fill("BOB_WEBHOOK_SECRETS", s.WebhookSecretsFile, "the secret that Bob's webhook page shows; several, comma-separated, during a rotation"); err != nil {
-		return nil, report(err)
+	if err := s.readWebhookSecrets(); err != nil {
+		return nil, report(linesOf(err))
 	}
-	var secrets []string
-	for secret := range strings.SplitSeq(string(s.WebhookSecrets), ",") {
-		if secret = strings.TrimSpace(secret); secret != "" {
-			secrets = append(secrets, secret)
-		}
-	}
-	if len(secrets) == 0 {
-		return nil, report(errors.New("BOB_WEBHOOK_SECRETS: holds no secret"))
-	}
-	return secrets, nil
+	return s.SecretsOfWebhooks(), nil
 }
 
+func (s *Starter) readWebhookSecrets() error {
+	if err := s.WebhookSecrets.fill("BOB_WEBHOOK_SECRETS", s.WebhookSecretsFile, "the secret that Bob's webhook page shows; several, comma-separated, during a rotation"); err != nil {
+		return err
+	}
+	if len(s.SecretsOfWebhooks()) == 0 {
+		return errors.New("BOB_WEBHOOK_SECRETS: holds no secret")
+	}
+	return nil
+}
+
+// SecretsOfWebhooks are those that Bob may sign with, once they are read.
+func (s *Starter) SecretsOfWebhooks() []string { return listOf(string(s.WebhookSecrets)) }
+
 // ValidateBob reports what a command lacks that reads Bob.
-func (s *Starter) ValidateBob() error { return report(s.Bob.Validate()) }
+func (s *Starter) ValidateBob() error { return report(linesOf(s.Bob.Validate())) }
+
+// ValidateOneLogin reports what a command lacks that reads OneLogin.
+func (s *Starter) ValidateOneLogin() error { return report(linesOf(s.OneLogin.Validate())) }
+
+// ValidateProvisioningFile reports a provisioning file that is named and not
+// there. Without one the defaults apply.
+func (s *Starter) ValidateProvisioningFile() error {
+	return report(linesOf(validProvisioningFile(s.ProvisioningFile)))
+}
+
+// Validate reads the keys and reports everything that is wrong with them.
+// Without keys, payloads stay plain.
+func (p *Payloads) Validate() error {
+	name := "PAYLOAD_KEYS"
+	if p.KeyListFile != "" {
+		if err := p.KeyList.fill(name, p.KeyListFile, "keys such as `starter codec --new-key` prints"); err != nil {
+			return err
+		}
+		name += "_FILE"
+	}
+	if p.KeyList == "" {
+		return nil
+	}
+	keys, err := payload.ParseKeys(string(p.KeyList))
+	if err != nil {
+		var mistakes []error
+		for _, mistake := range linesOf(err) {
+			mistakes = append(mistakes, fmt.Errorf("%s: %s", name, mistake))
+		}
+		return errors.Join(mistakes...)
+	}
+	p.Keys = keys
+	return nil
+}
+
+// CodecAccess is who may use the codec server.
+type CodecAccess struct {
+	// Origins are those of web UIs.
+	Origins []string
+	// Tokens are bearer tokens.
+	Tokens []Secret
+	// Issuer signs the tokens of those who are logged in to the web UI, and
+	// makes them out to Audience; empty: they are not accepted.
+	Issuer, Audience string
+}
+
+// shortestToken keeps guessable ones out.
+const shortestToken = 20
+
+// ValidateCodec reports everything that the codec server lacks. Open, it is to
+// ask for no authorization, which is for this machine alone.
+func (s *Starter) ValidateCodec(open bool) (CodecAccess, error) {
+	c := &s.Codec
+	access := CodecAccess{Origins: listOf(c.UIOrigin), Issuer: c.OIDCIssuer, Audience: c.OIDCAudience}
+	var mistakes []error
+	wrong := func(format string, args ...any) { mistakes = append(mistakes, fmt.Errorf(format, args...)) }
+	if s.Payloads.Keys.Empty() {
+		wrong("PAYLOAD_KEYS: missing; set it to the keys that worker and starter have (or name a file that holds them in PAYLOAD_KEYS_FILE)")
+	}
+	for _, origin := range access.Origins {
+		if !validOrigin(origin) {
+			wrong("CODEC_UI_ORIGIN: must be what the browser shows of the web UI's address up to the path, such as https://temporal.example.com, without a slash at the end; several comma-separated")
+			break
+		}
+	}
+	if c.TokensFile != "" {
+		mistakes = append(mistakes, c.Tokens.fill("CODEC_TOKENS", c.TokensFile, "bearer tokens, comma-separated"))
+	}
+	for i, token := range listOf(string(c.Tokens)) {
+		if len(token) < shortestToken || strings.Trim(token, bearerCharacters) != "" {
+			wrong("CODEC_TOKENS: token %d must be at least %d letters, digits and -._~+/=, and not guessable; `openssl rand -hex 32` makes one", i+1, shortestToken)
+		}
+		access.Tokens = append(access.Tokens, Secret(token))
+	}
+	switch {
+	case (c.OIDCIssuer == "") != (c.OIDCAudience == ""):
+		wrong("CODEC_OIDC_ISSUER and CODEC_OIDC_AUDIENCE: set both, or neither")
+	case c.OIDCIssuer != "":
+		mistakes = append(mistakes, validBaseURL("CODEC_OIDC_ISSUER", c.OIDCIssuer))
+	}
+	authorized := c.Tokens != "" || c.TokensFile != "" || c.OIDCIssuer != "" || c.OIDCAudience != ""
+	host, _, _ := net.SplitHostPort(c.Addr)
+	switch {
+	case open && authorized:
+		wrong("CODEC_TOKENS, CODEC_OIDC_ISSUER: leave them out, or --no-authorization")
+	case open && !loopback(host):
+		wrong("CODEC_ADDR: must be this machine's own, such as 127.0.0.1:8081, for --no-authorization")
+	case !open && !authorized:
+		wrong("CODEC_TOKENS: missing; without authorization everybody could decrypt. Set it to bearer tokens for the CLI (`openssl rand -hex 32` makes one; or name a file in CODEC_TOKENS_FILE), or set CODEC_OIDC_ISSUER and CODEC_OIDC_AUDIENCE for those who are logged in to the web UI")
+	case !open && len(access.Tokens) == 0 && c.OIDCIssuer == "" && len(mistakes) == 0:
+		wrong("CODEC_TOKENS: holds no token")
+	}
+	if err := report(linesOf(errors.Join(mistakes...))); err != nil {
+		return CodecAccess{}, err
+	}
+	return access, nil
+}
+
+// bearerCharacters are those that a bearer token may have (RFC 6750).
+const bearerCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
+
+// listOf takes a comma-separated list apart.
+func listOf(text string) []string {
+	var list []string
+	for one := range strings.SplitSeq(text, ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			list = append(list, one)
+		}
+	}
+	return list
+}
 
 // fill reads the secret from its file where one is named, and reports what is
 // missing.
@@ -317,13 +491,42 @@ func loopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || (err == nil && addr.IsLoopback())
 }
 
-func validAddr(addr string) bool {
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
+// validOrigin takes an origin as browsers send it: compared as text, it must be
+// written as they write it.
+func validOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Hostname() == "" || origin != strings.ToLower(u.Scheme+"://"+u.Host) {
 		return false
 	}
-	_, err = strconv.ParseUint(port, 10, 16)
-	return err == nil
+	switch u.Scheme {
+	case "https":
+		return !strings.HasSuffix(u.Host, ":") && u.Port() != "443"
+	case "http":
+		return !strings.HasSuffix(u.Host, ":") && u.Port() != "80"
+	default:
+		return false
+	}
+}
+
+func validAddr(name, addr, example string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: must be host:port or :port, such as %s", name, example)
+	}
+	return nil
+}
+
+func validProvisioningFile(path string) error {
+	if path == "" {
+		return nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("PROVISIONING_FILE: %s cannot be read: %w", path, reasonOf(err))
+	}
+	return nil
 }
 
 func validLogLevel(level string) error {
@@ -343,8 +546,7 @@ func reasonOf(err error) error {
 }
 
 // report joins mistakes under one heading.
-func report(err error) error {
-	lines := linesOf(err)
+func report(lines []string) error {
 	if len(lines) == 0 {
 		return nil
 	}

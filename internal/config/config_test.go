@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -22,7 +23,15 @@ const (
 	bobSecret     = "bob-s3cret"
 	loginSecret   = "onelogin-s3cret"
 	webhookSecret = "webhook-s3cret"
+	codecToken    = "codec-s3cret-codec-s3cret"
 )
+
+// keyList are two keys, in base64 of 32 bytes that begin with "s3cret".
+var keyList = "new:" + keyOf("new") + ",old:" + keyOf("old")
+
+func keyOf(id string) string {
+	return base64.StdEncoding.EncodeToString([]byte((id + strings.Repeat("-s3cret", 5))[:32]))
+}
 
 // environment is a process's, by name.
 type environment map[string]string
@@ -57,15 +66,16 @@ func file(t *testing.T, content string) string {
 func TestLoadWorkerDefaults(t *testing.T) {
 	want := Worker{
 		Bob:         Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, BaseURL: "https://api.hibob.com/v1"},
-		OneLogin:    OneLogin{ClientID: "client-sample", ClientSecret: loginSecret, Region: "us", MaxRPS: 8},
+		OneLogin:    OneLogin{ClientID: "client-sample", ClientSecret: loginSecret, Region: "us", MaxRPS: 8, PageLimit: 100},
 		SettleDelay: 30 * time.Second,
 		LogLevel:    "info",
 	}
 	tests := map[string]environment{
 		"not set": {},
 		"set to nothing, as a compose file does": {
-			"BOB_BASE_URL": "", "ONELOGIN_REGION": "", "ONELOGIN_SUBDOMAIN": "", "ONELOGIN_BASE_URL": "", "ONELOGIN_MAX_RPS": "",
+			"BOB_BASE_URL": "", "ONELOGIN_REGION": "", "ONELOGIN_SUBDOMAIN": "", "ONELOGIN_BASE_URL": "", "ONELOGIN_MAX_RPS": "", "ONELOGIN_PAGE_LIMIT": "",
 			"BOB_SETTLE_DELAY": "", "PROVISIONING_FILE": "", "LOG_LEVEL": "", "BOB_SERVICE_USER_TOKEN_FILE": "", "ONELOGIN_CLIENT_SECRET_FILE": "",
+			"PAYLOAD_KEYS": "", "PAYLOAD_KEYS_FILE": "",
 		},
 		"other variables": {"HOME": "/nowhere", "TEMPORAL_ADDRESS": "localhost:7233"},
 	}
@@ -84,7 +94,7 @@ func TestLoadWorkerReadsEveryVariable(t *testing.T) {
 	got, err := LoadWorker(environment{
 		"BOB_SERVICE_USER_ID": "SERVICE-sample", "BOB_SERVICE_USER_TOKEN_FILE": token, "BOB_BASE_URL": "https://api.sandbox.hibob.com/v1",
 		"BOB_SETTLE_DELAY": "1m", "ONELOGIN_CLIENT_ID": "client-sample", "ONELOGIN_CLIENT_SECRET_FILE": secret,
-		"ONELOGIN_REGION": "eu", "ONELOGIN_SUBDOMAIN": "acme", "ONELOGIN_BASE_URL": "http://127.0.0.1:8092", "ONELOGIN_MAX_RPS": "2.5",
+		"ONELOGIN_REGION": "eu", "ONELOGIN_SUBDOMAIN": "acme", "ONELOGIN_BASE_URL": "http://127.0.0.1:8092", "ONELOGIN_MAX_RPS": "2.5", "ONELOGIN_PAGE_LIMIT": "50",
 		"PROVISIONING_FILE": policy, "LOG_LEVEL": "debug",
 	}.list())
 	require.NoError(t, err)
@@ -92,7 +102,7 @@ func TestLoadWorkerReadsEveryVariable(t *testing.T) {
 		Bob: Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, TokenFile: token, BaseURL: "https://api.sandbox.hibob.com/v1"},
 		OneLogin: OneLogin{
 			ClientID: "client-sample", ClientSecret: loginSecret, ClientSecretFile: secret,
-			Region: "eu", Subdomain: "acme", BaseURL: "http://127.0.0.1:8092", MaxRPS: 2.5,
+			Region: "eu", Subdomain: "acme", BaseURL: "http://127.0.0.1:8092", MaxRPS: 2.5, PageLimit: 50,
 		},
 		SettleDelay: time.Minute, ProvisioningFile: policy, LogLevel: "debug",
 	}, got)
@@ -150,6 +160,8 @@ func TestLoadWorkerRefuses(t *testing.T) {
 		{"fewer than no calls a second", environment{"ONELOGIN_MAX_RPS": "-1"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"more calls a second than OneLogin takes", environment{"ONELOGIN_MAX_RPS": "101"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"calls a second that are no number", environment{"ONELOGIN_MAX_RPS": "NaN"}, "ONELOGIN_MAX_RPS: must be above 0"},
+		{"users on no page", environment{"ONELOGIN_PAGE_LIMIT": "0"}, "ONELOGIN_PAGE_LIMIT: must lie between 1 and 1000"},
+		{"more users a page than anybody takes", environment{"ONELOGIN_PAGE_LIMIT": "1001"}, "ONELOGIN_PAGE_LIMIT: must lie between 1 and 1000"},
 		{"calls a second without end", environment{"ONELOGIN_MAX_RPS": "+Inf"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"a delay without a unit", environment{"BOB_SETTLE_DELAY": "30"}, "BOB_SETTLE_DELAY: must be a duration"},
 		{"a delay into the past", environment{"BOB_SETTLE_DELAY": "-1s"}, "BOB_SETTLE_DELAY: must lie between"},
@@ -187,7 +199,7 @@ func TestUnreadableVariablesAreNamed(t *testing.T) {
 			})
 		}
 	}
-	require.ElementsMatch(t, []string{"BOB_SETTLE_DELAY", "ONELOGIN_MAX_RPS"}, notText(reflect.TypeFor[Worker]()))
+	require.ElementsMatch(t, []string{"BOB_SETTLE_DELAY", "ONELOGIN_MAX_RPS", "ONELOGIN_PAGE_LIMIT"}, notText(reflect.TypeFor[Worker]()))
 }
 
 // notText lists the variables that are parsed into something else than text.
@@ -226,7 +238,10 @@ func TestVariablesOf(t *testing.T) {
 func TestLoadStarter(t *testing.T) {
 	got, err := LoadStarter(nil)
 	require.NoError(t, err, "a command that needs nothing is asked for nothing")
-	require.Equal(t, Starter{Bob: Bob{BaseURL: "https://api.hibob.com/v1"}, Addr: ":8080", LogLevel: "info"}, got)
+	require.Equal(t, Starter{
+		Bob: Bob{BaseURL: "https://api.hibob.com/v1"}, OneLogin: OneLogin{Region: "us", MaxRPS: 8, PageLimit: 100},
+		Codec: Codec{Addr: ":8081"}, Addr: ":8080", LogLevel: "info",
+	}, got)
 
 	for _, addr := range []string{":0", "127.0.0.1:8080", "[::1]:8080", "localhost:65535"} {
 		_, err = LoadStarter([]string{"STARTER_ADDR=" + addr})
@@ -237,9 +252,9 @@ func TestLoadStarter(t *testing.T) {
 		require.ErrorContains(t, err, "STARTER_ADDR: must be host:port or :port", addr)
 	}
 
-	_, err = LoadStarter([]string{"STARTER_ADDR=here", "LOG_LEVEL=loud", "BOB_BASE_URL=there"})
-	require.ErrorContains(t, err, "configuration: 3 mistake(s):\n")
-	for _, name := range []string{"STARTER_ADDR", "LOG_LEVEL", "BOB_BASE_URL"} {
+	_, err = LoadStarter([]string{"STARTER_ADDR=here", "LOG_LEVEL=loud", "BOB_BASE_URL=there", "CODEC_ADDR=8081", "PAYLOAD_KEYS=" + bobSecret})
+	require.ErrorContains(t, err, "configuration: 5 mistake(s):\n")
+	for _, name := range []string{"STARTER_ADDR", "LOG_LEVEL", "BOB_BASE_URL", "CODEC_ADDR", "PAYLOAD_KEYS"} {
 		require.ErrorContains(t, err, "\n  "+name+": ")
 	}
 }
@@ -286,11 +301,201 @@ func TestStarterAsksForBobWhereItIsNeeded(t *testing.T) {
 	require.NoError(t, s.ValidateBob())
 }
 
+func TestStarterAsksForOneLoginWhereItIsNeeded(t *testing.T) {
+	s, err := LoadStarter([]string{"ONELOGIN_REGION=moon"})
+	require.NoError(t, err, "other commands go without")
+	require.ErrorContains(t, s.ValidateOneLogin(), "configuration: 3 mistake(s):\n  ONELOGIN_CLIENT_ID: missing")
+
+	secret := file(t, loginSecret)
+	s, err = LoadStarter(complete.with(environment{"ONELOGIN_CLIENT_SECRET": "", "ONELOGIN_CLIENT_SECRET_FILE": secret, "ONELOGIN_REGION": "eu"}).list())
+	require.NoError(t, err)
+	require.NoError(t, s.ValidateOneLogin())
+	require.Equal(t, OneLogin{
+		ClientID: "client-sample", ClientSecret: loginSecret, ClientSecretFile: secret, Region: "eu", MaxRPS: 8, PageLimit: 100,
+	}, s.OneLogin)
+}
+
+func TestStarterAsksForTheProvisioningFileWhereItIsNeeded(t *testing.T) {
+	for path, mistake := range map[string]string{
+		"":                        "",
+		file(t, "status: moon\n"): "",
+		"/nowhere/policy.yaml":    "configuration: 1 mistake(s):\n  PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file",
+	} {
+		s, err := LoadStarter([]string{"PROVISIONING_FILE=" + path})
+		require.NoError(t, err, "other commands go without")
+		require.Equal(t, path, s.ProvisioningFile)
+		if mistake == "" {
+			require.NoError(t, s.ValidateProvisioningFile())
+			continue
+		}
+		require.ErrorContains(t, s.ValidateProvisioningFile(), mistake)
+	}
+}
+
+func TestExamine(t *testing.T) {
+	good := complete.with(environment{"BOB_WEBHOOK_SECRETS": webhookSecret + ",old-s3cret", "PAYLOAD_KEYS": keyList})
+	s, mistakes, err := Examine(good.list())
+	require.NoError(t, err)
+	require.Empty(t, mistakes)
+	require.Equal(t, []string{webhookSecret, "old-s3cret"}, s.SecretsOfWebhooks())
+	require.Equal(t, []string{"new", "old"}, s.Payloads.Keys.IDs())
+
+	s, mistakes, err = Examine(good.with(environment{
+		"BOB_SERVICE_USER_ID": "", "BOB_BASE_URL": "there", "BOB_SETTLE_DELAY": "soon", "BOB_WEBHOOK_SECRETS": ",", "PAYLOAD_KEYS": "old:s3cret",
+		"ONELOGIN_MAX_RPS": "many", "ONELOGIN_REGION": "moon", "PROVISIONING_FILE": "/nowhere/policy.yaml", "STARTER_ADDR": "here", "LOG_LEVEL": "loud",
+	}).list())
+	require.NoError(t, err)
+	require.Equal(t, strings.TrimSpace(`
+ONELOGIN_MAX_RPS: must be a number such as 8 or 2.5
+LOG_LEVEL: "loud" is not one of debug, info, warn, error
+BOB_BASE_URL: must be a URL such as https://host/path, without user, password, query or fragment
+PAYLOAD_KEYS: key 1 (id old) must be 32 bytes in standard base64, which are 44 characters; make one with `+"`starter codec --new-key`"+`
+STARTER_ADDR: must be host:port or :port, such as :8080
+BOB_SERVICE_USER_ID: missing; set it to the id of the service user, from Bob's Settings → Integrations → Service users
+ONELOGIN_REGION: "moon" is neither us nor eu
+BOB_WEBHOOK_SECRETS: holds no secret
+PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file or directory
+BOB_SETTLE_DELAY: must be a duration such as 30s or 5m`), strings.Join(mistakes, "\n"), "those of the worker too, and each once")
+	require.EqualValues(t, bobSecret, s.Bob.ServiceUserToken, "what is right can be used")
+	require.Empty(t, s.Payloads.Keys.IDs())
+}
+
+func TestPayloadKeys(t *testing.T) {
+	tests := []struct {
+		name     string
+		set      environment
+		ids      []string
+		mistakes []string
+	}{
+		{name: "none: payloads stay plain", ids: []string{}},
+		{name: "two", set: environment{"PAYLOAD_KEYS": keyList}, ids: []string{"new", "old"}},
+		{name: "from a file, one a line", set: environment{"PAYLOAD_KEYS_FILE": file(t, strings.ReplaceAll(keyList, ",", "\n")+"\n")}, ids: []string{"new", "old"}},
+		{name: "blank", set: environment{"PAYLOAD_KEYS": " "}, mistakes: []string{"PAYLOAD_KEYS: holds no key; make one with `starter codec --new-key`"}},
+		{name: "an empty file", set: environment{"PAYLOAD_KEYS_FILE": file(t, "\n")}, mistakes: []string{"PAYLOAD_KEYS_FILE: the file that it names is empty"}},
+		{name: "the keys for a file's name", set: environment{"PAYLOAD_KEYS_FILE": keyList}, mistakes: []string{"PAYLOAD_KEYS_FILE: the file that it names cannot be read"}},
+		{name: "both", set: environment{"PAYLOAD_KEYS": keyList, "PAYLOAD_KEYS_FILE": file(t, "x")}, mistakes: []string{"PAYLOAD_KEYS and PAYLOAD_KEYS_FILE: set one of them, not both"}},
+		{
+			name: "several mistakes", set: environment{"PAYLOAD_KEYS": keyOf("new") + ",old:s3cret"},
+			mistakes: []string{"PAYLOAD_KEYS: key 1 must be an id, a colon", "PAYLOAD_KEYS: key 2 (id old) must be 32 bytes"},
+		},
+		{name: "a mistake in a file", set: environment{"PAYLOAD_KEYS_FILE": file(t, "old:s3cret")}, mistakes: []string{"PAYLOAD_KEYS_FILE: key 1 (id old) must be 32 bytes"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w, workerErr := LoadWorker(complete.with(test.set).list())
+			s, starterErr := LoadStarter(test.set.list())
+			if test.mistakes == nil {
+				require.NoError(t, workerErr)
+				require.NoError(t, starterErr)
+				require.Equal(t, test.ids, w.Payloads.Keys.IDs())
+				require.Equal(t, test.ids, s.Payloads.Keys.IDs())
+				return
+			}
+			for _, err := range []error{workerErr, starterErr} {
+				require.ErrorContains(t, err, fmt.Sprintf("configuration: %d mistake(s):\n", len(test.mistakes)))
+				for _, mistake := range test.mistakes {
+					require.ErrorContains(t, err, "\n  "+mistake)
+				}
+				require.NotContains(t, err.Error(), "s3cret")
+				require.NotContains(t, err.Error(), keyOf("new")[8:16])
+			}
+		})
+	}
+}
+
+// codecTest is one environment of the codec server.
+type codecTest struct {
+	name     string
+	set      environment
+	noKeys   bool
+	open     bool
+	want     CodecAccess
+	mistakes []string
+}
+
+func TestCodecAccess(t *testing.T) {
+	login := environment{"CODEC_OIDC_ISSUER": "https://login.example.com/oidc/2", "CODEC_OIDC_AUDIENCE": "temporal-ui"}
+	local := environment{"CODEC_ADDR": "127.0.0.1:8081"}
+	tests := []codecTest{
+		{name: "a token", set: environment{"CODEC_TOKENS": codecToken}, want: CodecAccess{Tokens: []Secret{codecToken}}},
+		{
+			name: "two tokens from a file", set: environment{"CODEC_TOKENS_FILE": file(t, codecToken+", "+codecToken+"2\n")},
+			want: CodecAccess{Tokens: []Secret{codecToken, codecToken + "2"}},
+		},
+		{name: "the login", set: login, want: CodecAccess{Issuer: "https://login.example.com/oidc/2", Audience: "temporal-ui"}},
+		{
+			name: "two web UIs", set: login.with(environment{"CODEC_UI_ORIGIN": "https://temporal.example.com, http://localhost:8233,http://[::1]:8233"}),
+			want: CodecAccess{
+				Origins: []string{"https://temporal.example.com", "http://localhost:8233", "http://[::1]:8233"},
+				Issuer:  "https://login.example.com/oidc/2", Audience: "temporal-ui",
+			},
+		},
+		{name: "open, on this machine", set: local, open: true},
+		{name: "no authorization", mistakes: []string{"CODEC_TOKENS: missing; without authorization everybody could decrypt"}},
+		{name: "no authorization on this machine, unless told", set: local, mistakes: []string{"CODEC_TOKENS: missing; without authorization everybody could decrypt"}},
+		{name: "open to everybody", open: true, mistakes: []string{"CODEC_ADDR: must be this machine's own"}},
+		{name: "open on every address", set: environment{"CODEC_ADDR": "0.0.0.0:8081"}, open: true, mistakes: []string{"CODEC_ADDR: must be this machine's own"}},
+		{name: "open under a name", set: environment{"CODEC_ADDR": "codec.example.com:8081"}, open: true, mistakes: []string{"CODEC_ADDR: must be this machine's own"}},
+		{name: "open and closed", set: local.with(environment{"CODEC_TOKENS": codecToken}), open: true, mistakes: []string{"CODEC_TOKENS, CODEC_OIDC_ISSUER: leave them out, or --no-authorization"}},
+		{name: "no keys", set: login, noKeys: true, mistakes: []string{"PAYLOAD_KEYS: missing"}},
+		{name: "a short token", set: environment{"CODEC_TOKENS": codecToken + ",s3cret"}, mistakes: []string{"CODEC_TOKENS: token 2 must be at least 20 letters"}},
+		{name: "a token that no header can have", set: environment{"CODEC_TOKENS": "s3cret s3cret s3cret s3cret"}, mistakes: []string{"CODEC_TOKENS: token 1 must be at least 20 letters"}},
+		{name: "nothing but commas", set: environment{"CODEC_TOKENS": " , "}, mistakes: []string{"CODEC_TOKENS: holds no token"}},
+		{name: "an empty token file", set: environment{"CODEC_TOKENS_FILE": file(t, "")}, mistakes: []string{"CODEC_TOKENS_FILE: the file that it names is empty"}},
+		{name: "an issuer without an audience", set: login.with(environment{"CODEC_OIDC_AUDIENCE": ""}), mistakes: []string{"CODEC_OIDC_ISSUER and CODEC_OIDC_AUDIENCE: set both, or neither"}},
+		{name: "an audience without an issuer", set: login.with(environment{"CODEC_OIDC_ISSUER": ""}), mistakes: []string{"CODEC_OIDC_ISSUER and CODEC_OIDC_AUDIENCE: set both, or neither"}},
+		{name: "an issuer over plain http", set: login.with(environment{"CODEC_OIDC_ISSUER": "http://login.example.com"}), mistakes: []string{"CODEC_OIDC_ISSUER: must begin with https://"}},
+		{
+			name: "everything at once", noKeys: true,
+			set: environment{"CODEC_TOKENS": "s3cret", "CODEC_OIDC_ISSUER": "there", "CODEC_OIDC_AUDIENCE": "temporal-ui", "CODEC_UI_ORIGIN": "*"},
+			mistakes: []string{
+				"PAYLOAD_KEYS: missing", "CODEC_UI_ORIGIN: must be what the browser shows", "CODEC_TOKENS: token 1 must be", "CODEC_OIDC_ISSUER: must be a URL",
+			},
+		},
+	}
+	for _, origin := range []string{
+		"*", "null", "temporal.example.com", "https://temporal.example.com/", "https://temporal.example.com/namespaces", "HTTPS://temporal.example.com",
+		"https://Temporal.example.com", "https://temporal.example.com:443", "http://temporal.example.com:80", "https://u:p@temporal.example.com", "https://*.example.com:", "ftp://example.com", "https://",
+	} {
+		tests = append(tests, codecTest{
+			name: "the origin " + origin, set: login.with(environment{"CODEC_UI_ORIGIN": origin}),
+			mistakes: []string{"CODEC_UI_ORIGIN: must be what the browser shows"},
+		})
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			set := environment{"PAYLOAD_KEYS": keyList}.with(test.set)
+			if test.noKeys {
+				delete(set, "PAYLOAD_KEYS")
+			}
+			s, err := LoadStarter(set.list())
+			require.NoError(t, err)
+			access, err := s.ValidateCodec(test.open)
+			require.Equal(t, test.want.Tokens, access.Tokens)
+			if test.mistakes == nil {
+				require.NoError(t, err)
+				require.ElementsMatch(t, test.want.Origins, access.Origins)
+				require.Equal(t, test.want.Issuer, access.Issuer)
+				require.Equal(t, test.want.Audience, access.Audience)
+				return
+			}
+			require.Zero(t, access, "nothing to go on with by mistake")
+			require.ErrorContains(t, err, fmt.Sprintf("configuration: %d mistake(s):\n", len(test.mistakes)))
+			for _, mistake := range test.mistakes {
+				require.ErrorContains(t, err, "\n  "+mistake)
+			}
+			require.NotContains(t, err.Error(), "s3cret")
+		})
+	}
+}
+
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	w, err := LoadWorker(complete.list())
 	require.NoError(t, err)
-	s := Starter{WebhookSecrets: webhookSecret}
-	values := []any{w, &w, s, &s, w.Bob, w.OneLogin.ClientSecret, []Secret{bobSecret}, map[string]Secret{"token": bobSecret}}
+	s := Starter{WebhookSecrets: webhookSecret, OneLogin: w.OneLogin, Payloads: Payloads{KeyList: Secret(keyList)}, Codec: Codec{Tokens: codecToken}}
+	require.NoError(t, s.Payloads.Validate())
+	access := CodecAccess{Tokens: []Secret{codecToken}}
+	values := []any{w, &w, s, &s, s.Payloads, s.Payloads.Keys, access, w.Bob, w.OneLogin.ClientSecret, []Secret{bobSecret}, map[string]Secret{"token": bobSecret}}
 
 	printed := map[string]func(v any) string{
 		"json": func(v any) string {
@@ -316,6 +521,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 			for _, v := range values {
 				text := print(v)
 				require.NotContains(t, text, "s3cret")
+				require.NotContains(t, text, keyOf("new")[8:16])
 				require.NotContains(t, strings.ToLower(text), fmt.Sprintf("%x", "s3cret"))
 			}
 		})

@@ -1,5 +1,6 @@
 // Package connect opens the connection to Temporal, configured as Temporal's
 // own CLI is: by the TEMPORAL_* variables and the profile file that they name.
+// Whatever goes through it is encrypted where there are keys.
 package connect
 
 import (
@@ -11,12 +12,13 @@ import (
 	"go.uber.org/zap"
 
 	"bob-onelogin/internal/logging"
+	"bob-onelogin/internal/payload"
 )
 
 // Temporal connects, and returns the client with the namespace that it uses.
 // It fails at once where the server cannot be reached.
-func Temporal(ctx context.Context, z *zap.Logger) (client.Client, string, error) {
-	o, err := options(z)
+func Temporal(ctx context.Context, keys payload.Keys, z *zap.Logger) (client.Client, string, error) {
+	o, err := options(keys, z)
 	if err != nil {
 		return nil, "", err
 	}
@@ -29,8 +31,8 @@ func Temporal(ctx context.Context, z *zap.Logger) (client.Client, string, error)
 
 // TemporalLazily does not wait for the server: calls fail until it is there.
 // The webhook endpoint starts without Temporal and says 503 meanwhile.
-func TemporalLazily(z *zap.Logger) (client.Client, string, error) {
-	o, err := options(z)
+func TemporalLazily(keys payload.Keys, z *zap.Logger) (client.Client, string, error) {
+	o, err := options(keys, z)
 	if err != nil {
 		return nil, "", err
 	}
@@ -38,7 +40,14 @@ func TemporalLazily(z *zap.Logger) (client.Client, string, error) {
 	return c, o.Namespace, err
 }
 
-func options(z *zap.Logger) (client.Options, error) {
+// Where tells the address and the namespace that are configured, without
+// connecting.
+func Where() (address, namespace string, err error) {
+	o, err := options(payload.Keys{}, zap.NewNop())
+	return o.HostPort, o.Namespace, err
+}
+
+func options(keys payload.Keys, z *zap.Logger) (client.Options, error) {
 	o, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
 		return o, fmt.Errorf("read Temporal's configuration (TEMPORAL_* variables or profile file): %w", err)
@@ -50,5 +59,11 @@ func options(z *zap.Logger) (client.Options, error) {
 		o.Namespace = client.DefaultNamespace
 	}
 	o.Logger = logging.ForTemporal(z)
+	o.DataConverter, o.FailureConverter = keys.DataConverter(), keys.FailureConverter()
+	if keys.Empty() {
+		z.Warn("Payloads are not encrypted: names, addresses and phone numbers are readable in Temporal. Set PAYLOAD_KEYS for worker and starter; `starter codec --new-key` makes a key")
+	} else {
+		z.Info("Payloads are encrypted", zap.String("keyId", keys.IDs()[0]), zap.Strings("decryptOnly", keys.IDs()[1:]))
+	}
 	return o, nil
 }

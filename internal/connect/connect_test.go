@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"bob-onelogin/internal/payload"
 )
 
 // nothing takes every variable of Temporal's away, and the profile file that a
@@ -65,11 +70,15 @@ namespace = "people"
 			for name, value := range test.set {
 				t.Setenv(name, value)
 			}
-			o, err := options(zap.NewNop())
+			o, err := options(payload.Keys{}, zap.NewNop())
 			require.NoError(t, err)
 			require.Equal(t, test.address, o.HostPort)
 			require.Equal(t, test.namespace, o.Namespace)
 			require.NotNil(t, o.Logger)
+
+			address, namespace, err := Where()
+			require.NoError(t, err)
+			require.Equal(t, []string{test.address, test.namespace}, []string{address, namespace})
 		})
 	}
 }
@@ -80,9 +89,11 @@ func TestOptionsThatCannotBeRead(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("[profile"), 0o600))
 	t.Setenv("TEMPORAL_CONFIG_FILE", path)
 
-	_, _, err := Temporal(t.Context(), zap.NewNop())
+	_, _, err := Temporal(t.Context(), payload.Keys{}, zap.NewNop())
 	require.ErrorContains(t, err, "read Temporal's configuration (TEMPORAL_* variables or profile file)")
-	_, _, err = TemporalLazily(zap.NewNop())
+	_, _, err = TemporalLazily(payload.Keys{}, zap.NewNop())
+	require.ErrorContains(t, err, "read Temporal's configuration")
+	_, _, err = Where()
 	require.ErrorContains(t, err, "read Temporal's configuration")
 }
 
@@ -92,7 +103,7 @@ func TestTemporalThatIsNotThere(t *testing.T) {
 	t.Setenv("TEMPORAL_ADDRESS", address)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	_, _, err := Temporal(ctx, zap.NewNop())
+	_, _, err := Temporal(ctx, payload.Keys{}, zap.NewNop())
 	require.ErrorContains(t, err, "connect to Temporal at "+address+" (TEMPORAL_ADDRESS): ")
 	require.NoError(t, ctx.Err(), "it fails at once")
 }
@@ -101,7 +112,7 @@ func TestTemporalLazilyWaitsForNobody(t *testing.T) {
 	nothing(t)
 	t.Setenv("TEMPORAL_ADDRESS", closedPort(t))
 	t.Setenv("TEMPORAL_NAMESPACE", "staff")
-	c, namespace, err := TemporalLazily(zap.NewNop())
+	c, namespace, err := TemporalLazily(payload.Keys{}, zap.NewNop())
 	require.NoError(t, err)
 	defer c.Close()
 	require.Equal(t, "staff", namespace)
@@ -110,4 +121,32 @@ func TestTemporalLazilyWaitsForNobody(t *testing.T) {
 	defer cancel()
 	_, err = c.CheckHealth(ctx, &client.CheckHealthRequest{})
 	require.Error(t, err)
+}
+
+func TestPayloadsAreEncryptedWhereThereAreKeys(t *testing.T) {
+	nothing(t)
+	keys, err := payload.ParseKeys(payload.NewKey("second-2026") + "," + payload.NewKey("first-2026"))
+	require.NoError(t, err)
+
+	core, logs := observer.New(zapcore.InfoLevel)
+	o, err := options(keys, zap.New(core))
+	require.NoError(t, err)
+	encrypted, err := o.DataConverter.ToPayload("Juniper")
+	require.NoError(t, err)
+	require.Equal(t, payload.Encoding, string(encrypted.GetMetadata()["encoding"]))
+	require.Equal(t, "Encoded failure", o.FailureConverter.ErrorToFailure(errors.New("of Juniper")).GetMessage())
+	require.Equal(t, 1, logs.FilterLevelExact(zapcore.InfoLevel).Len())
+	require.Equal(t, map[string]any{"keyId": "second-2026", "decryptOnly": []any{"first-2026"}}, logs.All()[0].ContextMap())
+}
+
+func TestWithoutKeysItIsSaid(t *testing.T) {
+	nothing(t)
+	for range 2 {
+		core, logs := observer.New(zapcore.WarnLevel)
+		c, _, err := TemporalLazily(payload.Keys{}, zap.New(core))
+		require.NoError(t, err)
+		c.Close()
+		require.Len(t, logs.All(), 1, "at each start")
+		require.Contains(t, logs.All()[0].Message, "readable in Temporal. Set PAYLOAD_KEYS")
+	}
 }

@@ -9,9 +9,11 @@ import (
 	"strings"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -22,15 +24,14 @@ import (
 // nothing, and so does not stand in the way of workflows.BulkWorkflowID.
 const BulkDryRunID = "bulk-dry-run"
 
-const (
-	// queryPatience is how long a run is given to answer a query.
-	queryPatience = 10 * time.Second
-	// updatePatience is the same for an update.
-	updatePatience = 15 * time.Second
-	// otherPatience is how long another bulk run is given to say that it
-	// writes nothing.
-	otherPatience = 4 * time.Second
-)
+// Patience is how long a bulk run is given to answer what.
+type Patience struct {
+	Query, Update time.Duration
+	// Other is for another run to say that it writes nothing.
+	Other time.Duration
+}
+
+var defaultPatience = Patience{Query: 10 * time.Second, Update: 15 * time.Second, Other: 4 * time.Second}
 
 // BulkRun is one bulk run. It may have been continued as new any number of
 // times.
@@ -222,7 +223,7 @@ func (d *Dispatcher) OtherBulk(ctx context.Context, workflowID, runID string) (s
 		if run.WorkflowID == workflowID || run.compare(own) > 0 {
 			continue
 		}
-		progress, err := d.askBulk(ctx, run, otherPatience)
+		progress, err := d.askBulk(ctx, run, d.Patience.Other)
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
@@ -246,7 +247,7 @@ func (d *Dispatcher) Progress(ctx context.Context, workflowID, runID string) (Bu
 	view := BulkView{BulkRun: run}
 	if status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING || status == enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED {
 		view.Running = true
-		progress, err := d.askBulk(ctx, run, queryPatience)
+		progress, err := d.askBulk(ctx, run, d.Patience.Query)
 		if err != nil {
 			return view, err
 		}
@@ -270,7 +271,7 @@ func (d *Dispatcher) Progress(ctx context.Context, workflowID, runID string) (Bu
 	if view.Progress == nil {
 		// What was terminated gave no account, but can be asked as long as a
 		// worker is there. Without one the failure alone has to do.
-		if progress, err := d.askBulk(ctx, run, otherPatience); err == nil {
+		if progress, err := d.askBulk(ctx, run, d.Patience.Other); err == nil {
 			view.Progress = &progress
 		}
 	}
@@ -322,16 +323,18 @@ func (d *Dispatcher) ask(ctx context.Context, workflowID, runID string, patience
 // Plan returns one page of a dry run's plan, from whichever of its runs holds
 // it. The page has people's data.
 func (d *Dispatcher) Plan(ctx context.Context, workflowID, runID string, page int) (workflows.PlanPage, error) {
-	// The holder of a page answers itself; a second redirection is a mistake.
-	for range 2 {
-		var out workflows.PlanPage
-		if err := d.ask(ctx, workflowID, runID, queryPatience, &out, workflows.PlanQuery, workflows.PlanRequest{Page: page}); err != nil {
-			return workflows.PlanPage{}, err
-		}
-		if out.RunID == "" || out.RunID == runID {
-			return out, nil
-		}
-		runID = out.RunID
+	ask := func(runID string) (out workflows.PlanPage, err error) {
+		err = d.ask(ctx, workflowID, runID, d.Patience.Query, &out, workflows.PlanQuery, workflows.PlanRequest{Page: page})
+		return out, err
+	}
+	out, err := ask(runID)
+	if err != nil || out.RunID == "" {
+		return out, err
+	}
+	held, err := ask(out.RunID)
+	if err != nil || held.RunID == "" {
+		held.Pages = out.Pages // an earlier run does not know what came after it
+		return held, err
 	}
 	return workflows.PlanPage{}, fmt.Errorf("page %d of the plan of %s is with none of its runs", page, workflowID)
 }
@@ -347,7 +350,7 @@ func (d *Dispatcher) ResumeBulk(ctx context.Context, run BulkRun) (workflows.Bul
 }
 
 func (d *Dispatcher) steer(ctx context.Context, run BulkRun, update string) (workflows.BulkProgress, error) {
-	asking, cancel := context.WithTimeout(ctx, updatePatience)
+	asking, cancel := context.WithTimeout(ctx, d.Patience.Update)
 	defer cancel()
 	var progress workflows.BulkProgress
 	handle, err := d.client.UpdateWorkflow(asking, client.UpdateWorkflowOptions{
@@ -372,7 +375,12 @@ func (d *Dispatcher) steer(ctx context.Context, run BulkRun, update string) (wor
 
 // CancelBulk has a bulk run end: what runs finishes, and nothing more starts.
 func (d *Dispatcher) CancelBulk(ctx context.Context, run BulkRun) error {
-	if err := d.client.CancelWorkflow(ctx, run.WorkflowID, run.RunID); err != nil {
+	// The client's own call cannot name a chain of runs.
+	_, err := d.client.WorkflowService().RequestCancelWorkflowExecution(ctx, &workflowservice.RequestCancelWorkflowExecutionRequest{
+		Namespace: d.namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: run.WorkflowID},
+		FirstExecutionRunId: run.FirstRunID, Reason: "asked for by an operator",
+	})
+	if err != nil {
 		return fmt.Errorf("cancel %s: %w", run.WorkflowID, err)
 	}
 	return nil

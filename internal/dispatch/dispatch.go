@@ -28,11 +28,14 @@ type Dispatcher struct {
 	client    client.Client
 	namespace string
 	tracking  tracking
+
+	// Patience bounds the waits for a bulk run's answers.
+	Patience Patience
 }
 
 // New returns a dispatcher for a namespace.
 func New(c client.Client, namespace string) *Dispatcher {
-	return &Dispatcher{client: c, namespace: namespace}
+	return &Dispatcher{client: c, namespace: namespace, Patience: defaultPatience}
 }
 
 // Signal delivers an event to an employee's workflow, starting it if it does
@@ -182,7 +185,7 @@ func (d *Dispatcher) missingSearchAttributes(ctx context.Context) (map[string]en
 		switch wanted, ours := missing[name]; {
 		case !ours:
 		case wanted != kind:
-			return nil, fmt.Errorf("search attribute %s has the type %s in namespace %s and must have %s", name, kind, d.namespace, wanted)
+			return nil, &AttributeTypeError{Namespace: d.namespace, Name: name, Type: kind, Wanted: wanted}
 		default:
 			delete(missing, name)
 		}

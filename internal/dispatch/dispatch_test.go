@@ -180,7 +180,10 @@ var results = map[string]workflows.Result{
 		MemoryKnown: true, Memory: mapping.Memory{"title": {Want: "a", Stored: "b", Times: 2}},
 	}},
 	"unchanged": {Outcome: employee.Unchanged},
-	"older":     {Outcome: employee.Updated, Last: activities.LastSync{MemoryKnown: true}.WithSuspension(false)},
+	"told": {
+		Outcome: employee.Created, Reason: "A OneLogin user was created", OneLoginID: 60000042, MissingManager: person(1),
+	},
+	"older": {Outcome: employee.Updated, Last: activities.LastSync{MemoryKnown: true}.WithSuspension(false)},
 }
 
 // stand stands in for the employee's workflow: it ends with the result that
@@ -217,17 +220,23 @@ func stand(ctx workflow.Context, _ workflows.EmployeeSyncInput) (workflows.Resul
 	if selector.HasPending() {
 		selector.Select(ctx)
 	}
-	if e.ReportID == "failed" {
+	switch e.ReportID {
+	case "failed":
 		return workflows.Result{}, temporal.NewNonRetryableApplicationError("two OneLogin users", activities.ErrConflict, nil)
+	case "again":
+		return workflows.Result{}, workflow.NewContinueAsNewError(ctx, workflows.EmployeeSyncName, workflows.EmployeeSyncInput{})
+	case "stays":
+		return workflows.Result{}, workflow.Await(ctx, func() bool { return false })
 	}
 	return results[e.ReportID], nil
 }
 
-// work polls the task queue with stand.
+// work polls the task queue with stand and standBulk.
 func (p *place) work() {
 	p.t.Helper()
 	w := worker.New(p.client, workflows.TaskQueue, worker.Options{})
 	w.RegisterWorkflowWithOptions(stand, workflow.RegisterOptions{Name: workflows.EmployeeSyncName})
+	w.RegisterWorkflowWithOptions(standBulk, workflow.RegisterOptions{Name: workflows.BulkSyncName})
 	require.NoError(p.t, w.Start())
 	p.t.Cleanup(w.Stop)
 }
@@ -305,13 +314,25 @@ func TestSignalWithoutTheSearchAttributesThatWerePromised(t *testing.T) {
 	require.False(t, misled.Tracked(t.Context()), "it goes on without, for a while")
 }
 
-func TestSignalFails(t *testing.T) {
+// unreachable is a client of a server that is not there.
+func unreachable(t *testing.T) client.Client {
+	t.Helper()
 	c, err := client.NewLazyClient(client.Options{HostPort: "127.0.0.1:1", Logger: quiet{}})
 	require.NoError(t, err)
-	defer c.Close()
+	t.Cleanup(c.Close)
+	return c
+}
+
+// brief is a context for what is going to fail.
+func brief(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	err = dispatch.New(c, "default").Signal(ctx, personID, employee.Event{Type: employee.EventDeleted, Email: "juniper.sample@example.com"})
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestSignalFails(t *testing.T) {
+	err := dispatch.New(unreachable(t), "default").Signal(brief(t), personID, employee.Event{Type: employee.EventDeleted, Email: "juniper.sample@example.com"})
 	require.ErrorContains(t, err, "deliver employee.deleted to employee/"+personID)
 	require.NotContains(t, err.Error(), "juniper")
 }
@@ -335,45 +356,6 @@ func TestAnnounceCollects(t *testing.T) {
 		}
 	}
 	require.Equal(t, 3, signals, "one run collects them all")
-}
-
-func TestRecall(t *testing.T) {
-	p := newPlace(t, "recall")
-	p.work()
-	recall := func() activities.LastSync {
-		last, err := p.Recall(t.Context(), personID)
-		require.NoError(t, err)
-		return last
-	}
-	require.Equal(t, activities.LastSync{}, recall(), "nobody was here before")
-
-	p.finish("older")
-	require.Equal(t, results["older"].Last, recall())
-
-	p.finish("failed")
-	p.finish("unchanged")
-	require.Equal(t, results["older"].Last, recall(), "runs that knew nothing are passed over")
-
-	p.finish("suspended")
-	last := recall()
-	require.True(t, *last.SuspendedByUs, "the newest word counts")
-	require.Empty(t, last.Memory, "and what it does not know comes from an older run")
-	require.True(t, last.MemoryKnown)
-
-	p.finish("updated")
-	last = recall()
-	require.Equal(t, results["updated"].Last.Memory, last.Memory)
-	require.True(t, *last.SuspendedByUs)
-
-	// Somebody else's runs are not this person's.
-	other, err := p.Recall(t.Context(), personID+"1")
-	require.NoError(t, err)
-	require.Equal(t, activities.LastSync{}, other)
-}
-
-func TestRecallFails(t *testing.T) {
-	_, err := dispatch.New(server.Client(), "nowhere").Recall(t.Context(), personID)
-	require.ErrorContains(t, err, "list closed runs of employee/"+personID)
 }
 
 func TestSyncNow(t *testing.T) {

@@ -166,7 +166,9 @@ func (d *Dispatcher) EndedSince(ctx context.Context, employeeID string, t time.T
 	id := workflows.EmployeeWorkflowID(employeeID)
 	ended, err := d.client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
 		Namespace: d.namespace,
-		Query: fmt.Sprintf("WorkflowId = '%s' AND CloseTime > '%s' AND ExecutionStatus != 'ContinuedAsNew'",
+		// Servers on SQL take a run that has not closed for one that closes at the
+		// end of time: the status has to be named.
+		Query: fmt.Sprintf("WorkflowId = '%s' AND CloseTime > '%s' AND ExecutionStatus IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')",
 			id, t.UTC().Format(time.RFC3339Nano)),
 	})
 	if err != nil {

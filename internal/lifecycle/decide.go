@@ -111,6 +111,9 @@ type Decision struct {
 	WakeAt time.Time `json:"wakeAt,omitzero"`
 	// BobSaidInactive releases the hold of an immediate revocation.
 	BobSaidInactive bool `json:"bobSaidInactive,omitempty"`
+	// OutOfScope: the person has not left, but is out of the settings' scope,
+	// which want the OneLogin user suspended that is linked to them.
+	OutOfScope bool `json:"outOfScope,omitempty"`
 	// Notes are further sentences that an operator should see.
 	Notes []string `json:"notes,omitempty"`
 }

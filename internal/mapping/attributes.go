@@ -55,6 +55,17 @@ var writable = map[string]bool{
 	"manager_ad_id": true, AttrManagerUserID: true,
 }
 
+// reserved says of the attributes that a mapping may not target why.
+var reserved = map[string]string{
+	AttrStatus:     "the lifecycle decides the status; see the keys status, reactivate and leave",
+	AttrExternalID: "external_id holds the link to Bob",
+	"state":        "the state is OneLogin's own: licence and approval",
+	"id":           "the id is OneLogin's own",
+	"role_ids":     "roles are given by OneLogin's own mappings",
+	"password":     "this program sets no passwords",
+	"mobile_phone": "OneLogin has one phone field; a mobile number goes into a custom attribute such as custom_attributes.work_cell",
+}
+
 // IsInteger reports whether OneLogin's API takes the attribute as an integer.
 func IsInteger(attribute string) bool {
 	return writable[attribute] || attribute == AttrStatus
@@ -78,4 +89,13 @@ func isMandatory(attribute string) bool {
 // are undocumented, so a difference in case alone is never written.
 func foldsCase(attribute string) bool {
 	return attribute == AttrEmail || attribute == AttrUsername || attribute == "userprincipalname"
+}
+
+func writableNames() []string {
+	names := make([]string, 0, len(writable))
+	for name := range writable {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
 }

@@ -2,12 +2,16 @@ package mapping_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"bob-onelogin/dev/sim/people"
 	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/mapping"
 )
 
@@ -262,6 +266,224 @@ func TestMapKeepsOnNullWhereTold(t *testing.T) {
 	d := mapping.Map(rules, mapping.DefaultListFields(), r)
 	if diff := cmp.Diff(map[string]any{"email": "a@example.com", "phone": nil}, values(d.Attributes)); diff != "" {
 		t.Errorf("attributes (-want +got):\n%s", diff)
+	}
+}
+
+// What a rule makes of a present, an empty and a missing value, by its options.
+func TestMapByOptions(t *testing.T) {
+	file := "mapping:\n" + names + `  title: {field: work.title, default: Staff}
+  department: {field: work.department, when_null: keep}
+  phone: {field: work.workPhone, on_create_only: true}
+  comment: {formula: 'root.firstName + " " + work.workMobile', on_create_only: true}
+  company: {field: work.site, default: Example, on_create_only: true}
+  group_id: work.custom.field_1
+  directory_id: {field: work.custom.field_1, default: 7}
+`
+	s := parse(t, file)
+	tests := map[string]struct {
+		give     map[string]any
+		want     map[string]any
+		onCreate map[string]any
+		notes    []string
+	}{
+		"values": {
+			give:     map[string]any{"work.site": "Harbour", "work.custom.field_1": json.Number("42")},
+			want:     map[string]any{"title": "Lighthouse Keeper", "department": "Waves", "group_id": "42", "directory_id": "42"},
+			onCreate: map[string]any{"phone": "+44 20 7946 0001", "comment": "Juniper +44 7700 900001", "company": "Harbour"},
+		},
+		"empty ones": {
+			give: map[string]any{
+				"work.title": nil, "work.department": nil, "work.workPhone": nil, "work.workMobile": nil, "work.site": nil, "work.custom.field_1": nil,
+			},
+			want:     map[string]any{"title": "Staff", "group_id": nil, "directory_id": "7"},
+			onCreate: map[string]any{"company": "Example"},
+		},
+		"missing ones": {
+			give: map[string]any{
+				"work.title": absent, "work.department": absent, "work.workPhone": absent, "work.workMobile": absent, "work.site": absent, "work.custom.field_1": absent,
+			},
+			want:  map[string]any{},
+			notes: []string{"comment is left alone: Bob's answer lacks work.workMobile"},
+		},
+		"no whole number": {
+			give:     map[string]any{"work.site": "Harbour", "work.custom.field_1": "twelve"},
+			want:     map[string]any{"title": "Lighthouse Keeper", "department": "Waves"},
+			onCreate: map[string]any{"phone": "+44 20 7946 0001", "comment": "Juniper +44 7700 900001", "company": "Harbour"},
+			notes: []string{
+				"directory_id is left alone: it takes a whole number, and work.custom.field_1 gives none",
+				"group_id is left alone: it takes a whole number, and work.custom.field_1 gives none",
+			},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := whole()
+			for field, value := range tt.give {
+				give(r, field, value)
+			}
+			d := s.Map(r)
+			for attribute, value := range map[string]any{
+				"email": "juniper.sample@example.com", "username": "juniper.sample@example.com", "firstname": "Juniper", "lastname": "Sample",
+			} {
+				tt.want[attribute] = value
+			}
+			if diff := cmp.Diff(tt.want, values(d.Attributes)); diff != "" {
+				t.Errorf("attributes (-want +got):\n%s", diff)
+			}
+			if tt.onCreate == nil {
+				tt.onCreate = map[string]any{}
+			}
+			if diff := cmp.Diff(tt.onCreate, values(d.OnCreate)); diff != "" {
+				t.Errorf("on create (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.notes, d.Notes); diff != "" {
+				t.Errorf("notes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// An address that only a new user is given is an address all the same.
+func TestMapAddressOnCreateOnly(t *testing.T) {
+	s := parse(t, `mapping:
+  email: root.email
+  username: {formula: 'lower(split(root.email, "@")[0])', on_create_only: true}
+  firstname: root.firstName
+  lastname: root.surname
+`)
+	d := s.Map(whole())
+	if username, ok := d.Value("username"); !ok || username != "juniper.sample" || d.Missing != "" {
+		t.Errorf("username %q, missing %q", username, d.Missing)
+	}
+	if _, ok := d.Attributes["username"]; ok {
+		t.Error("an existing user is held against the username")
+	}
+	for said, value := range map[string]any{
+		"Bob has no root.email for this person yet, which fills email": nil,
+		"Bob's answer lacks root.email, which fills email":             absent,
+	} {
+		if d := s.Map(give(whole(), "root.email", value)); !strings.Contains(d.Missing, said) {
+			t.Errorf("missing %q, want %q", d.Missing, said)
+		}
+	}
+}
+
+func TestMapManagerByFormula(t *testing.T) {
+	s := parse(t, "mapping:\n"+names+"  manager_user_id: work.secondLevelManager ?? work.reportsTo\n")
+	const second = "3332883804594373999"
+	tests := map[string]struct {
+		second, reportsTo any
+		want              mapping.Manager
+		note              string
+	}{
+		"the first is there":         {second, map[string]any{"id": managerID}, mapping.Manager{EmployeeID: second, Known: true}, ""},
+		"the second is there":        {nil, map[string]any{"id": managerID}, mapping.Manager{EmployeeID: managerID, Known: true}, ""},
+		"neither":                    {nil, nil, mapping.Manager{Known: true}, ""},
+		"the first is not shown":     {absent, map[string]any{"id": managerID}, mapping.Manager{}, "Bob's answer lacks work.secondLevelManager"},
+		"no id":                      {"the boss", nil, mapping.Manager{}, "holds no Bob id"},
+		"somebody whom Bob does not": {nil, map[string]any{"email": "rowan@example.com"}, mapping.Manager{}, "Bob's answer lacks work.reportsTo"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			d := s.Map(give(give(whole(), "work.secondLevelManager", tt.second), "work.reportsTo", tt.reportsTo))
+			if d.Manager != tt.want {
+				t.Errorf("%+v, want %+v", d.Manager, tt.want)
+			}
+			if notes := strings.Join(d.Notes, "\n"); !strings.Contains(notes, tt.note) || tt.note == "" && notes != "" {
+				t.Errorf("notes %q", notes)
+			}
+		})
+	}
+}
+
+// The example of a company, on a person of its own and on one of whom Bob has
+// little.
+func TestMapExampleCompany(t *testing.T) {
+	content, err := os.ReadFile("../../docs/examples/company.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := mapping.Parse(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const costCentre = "work.custom." + people.CostCentreField
+	r := whole()
+	for field, value := range map[string]any{
+		"root.displayName": "Juni Sample", "work.employeeIdInCompany": json.Number("17"), costCentre: people.CostCentres()[0].Label,
+		"work.site": "London", "payroll.employment.type": people.EmploymentTypes()[0].ID,
+	} {
+		r.Fields[field] = value
+	}
+	r.Labels["payroll.employment.type"] = people.EmploymentTypes()[0].Label
+	d := s.Map(r)
+	if diff := cmp.Diff(map[string]any{
+		"email": "juniper.sample@example.com", "username": "juniper.sample@example.com", "firstname": "Juniper", "lastname": "Sample",
+		"title": "Lighthouse Keeper", "department": "Waves", "company": "Example Ltd", "phone": "+44 7700 900001",
+		"custom_attributes.work_cell": "+44 7700 900001", "custom_attributes.display_name": "Juni Sample",
+		"custom_attributes.employee_number": "E00017", "custom_attributes.cost_centre": people.CostCentres()[0].Label,
+		"comment": "Lighthouse Keeper, Waves (London)",
+	}, values(d.Attributes)); diff != "" {
+		t.Errorf("attributes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]any{"samaccountname": "juniper.sample"}, values(d.OnCreate)); diff != "" {
+		t.Errorf("on create (-want +got):\n%s", diff)
+	}
+	if rule, ok := s.Scope.Admits(r); !ok || d.Missing != "" || len(d.Notes) > 0 || d.Manager.EmployeeID != managerID {
+		t.Errorf("scope %q, missing %q, notes %q, manager %+v", rule, d.Missing, d.Notes, d.Manager)
+	}
+
+	for _, field := range []string{"root.displayName", "work.employeeIdInCompany", costCentre, "work.site", "payroll.employment.type", "work.workMobile", "work.workPhone", "work.title", "work.department"} {
+		give(r, field, nil)
+	}
+	d = s.Map(r)
+	if diff := cmp.Diff(map[string]any{
+		"email": "juniper.sample@example.com", "username": "juniper.sample@example.com", "firstname": "Juniper", "lastname": "Sample",
+		"title": nil, "department": nil, "company": "Example Ltd", "phone": nil,
+		"custom_attributes.work_cell": nil, "custom_attributes.display_name": "Juniper Sample",
+		"custom_attributes.employee_number": nil, "custom_attributes.cost_centre": "Unassigned",
+		"comment": "(remote)",
+	}, values(d.Attributes)); diff != "" {
+		t.Errorf("attributes of little (-want +got):\n%s", diff)
+	}
+	if rule, ok := s.Scope.Admits(r); !ok {
+		t.Errorf("scope %q", rule)
+	}
+
+	p := s.Policy
+	if p.Start != (lifecycle.StartRule{When: lifecycle.StartOnDate, LeadDays: 3, At: lifecycle.TimeOfDay{Hour: 8}}) || p.GardenLeave != lifecycle.LeaveIsInactive ||
+		p.Zones.Default.String() != "Europe/London" || p.Zones.Sites["New York"].String() != "America/New_York" {
+		t.Errorf("policy %+v", p)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	s := parse(t, "mapping:\n"+names+`  title: {field: work.title, default: Staff}
+  comment: root.firstName + root.secondName
+  company: root.displayName
+  phone: {field: work.workPhone, on_create_only: true}
+  department: {field: work.department, when_null: keep}
+  openid_name: root.displayName ?? root.firstName
+`)
+	r := give(give(give(whole(), "work.title", nil), "root.secondName", nil), "work.department", nil)
+	got := map[string]string{}
+	for _, f := range s.Explain(r) {
+		got[f.Target] = fmt.Sprintf("%s | %s | %s | %t | %s", f.Effect, f.Value, f.Source, f.OnCreateOnly, f.Note)
+	}
+	want := map[string]string{
+		"email":       "set | juniper.sample@example.com | root.email | false | ",
+		"username":    "set | juniper.sample@example.com | root.email | false | ",
+		"firstname":   "set | Juniper | root.firstName | false | ",
+		"lastname":    "set | Sample | root.surname | false | ",
+		"title":       "set | Staff | work.title | false | the default, because Bob has nothing",
+		"comment":     "clear |  | root.firstName + root.secondName | false | ",
+		"company":     "leave alone |  | root.displayName | false | Bob's answer lacks root.displayName",
+		"phone":       "set | +44 20 7946 0001 | work.workPhone | true | ",
+		"department":  "leave alone |  | work.department | false | Bob has nothing, and when_null says keep",
+		"openid_name": "leave alone |  | root.displayName ?? root.firstName | false | Bob's answer lacks root.displayName",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

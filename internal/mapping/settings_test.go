@@ -1,23 +1,26 @@
 package mapping_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	_ "time/tzdata"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/mapping"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+// named are those whom the broken files name.
+var named = regexp.MustCompile(`(?i)juniper|rowan|boss|[a-z]@example`)
 
 func parse(t *testing.T, file string) mapping.Settings {
 	t.Helper()
@@ -94,6 +97,9 @@ func TestParseKeys(t *testing.T) {
 		file string
 		ok   func(mapping.Settings) bool
 	}{
+		"a byte order mark and line ends of another system": {"\ufeffstatus: always_active\r\nstart: {lead_days: 2}\r\n", func(s mapping.Settings) bool {
+			return s.Policy.Status == lifecycle.AlwaysActive && s.Policy.Start.LeadDays == 2
+		}},
 		"always_active":                    {"status: always_active", func(s mapping.Settings) bool { return s.Policy.Status == lifecycle.AlwaysActive }},
 		"always_suspended":                 {"status: always_suspended", func(s mapping.Settings) bool { return s.Policy.Status == lifecycle.AlwaysSuspended }},
 		"reactivate on activation":         {"reactivate: on_activation", func(s mapping.Settings) bool { return s.Policy.Reactivate == lifecycle.ReactivateOnActivation }},
@@ -136,28 +142,57 @@ func TestParseKeys(t *testing.T) {
 	}
 }
 
-// Each file under testdata/mistakes is refused with the sentence beside it.
+// bobFields are the fields of a tenant, for the files that are held against
+// them.
+var bobFields = []mapping.Field{
+	{ID: "root.id"},
+	{ID: "root.email", Name: "Email"},
+	{ID: "root.firstName", Name: "First name"},
+	{ID: "root.surname", Name: "Last name"},
+	{ID: "work.title", Name: "Job title", Type: "list", ListID: "title"},
+	{ID: "work.department", Name: "Department", Type: "list", ListID: "department"},
+	{ID: "work.site", Name: "Site", Type: "text"},
+	{ID: "work.reportsTo", Name: "Reports to", Type: "employee"},
+	{ID: "work.workPhone", Name: "Work phone"},
+	{ID: "work.workMobile", Name: "Work mobile"},
+	{ID: "work.custom.field_1689", Name: "Cost centre", Type: "list", ListID: "costCentre"},
+	{ID: "work.custom.field_1690", Name: "Badge", Type: "text"},
+	{ID: "payroll.employment.type", Name: "Employment type", Type: "list"},
+	{ID: "internal.lifecycleStatus", Name: "Lifecycle status", Type: "list", ListID: "lifecycleStatus"},
+}
+
+// Each file under testdata/mistakes is refused with the report beside it; those
+// in with_fields are held against Bob's fields as well.
 func TestParseMistakes(t *testing.T) {
 	files, err := filepath.Glob("testdata/mistakes/*.yaml")
-	if err != nil || len(files) == 0 {
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	withFields, err := filepath.Glob("testdata/mistakes/with_fields/*.yaml")
+	if err != nil || len(withFields) == 0 {
 		t.Fatalf("no files: %v", err)
 	}
+	files = append(files, withFields...)
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
 			content, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := mapping.Parse(content)
+			var known []mapping.Field
+			if slices.Contains(withFields, file) {
+				known = bobFields
+			}
+			s, err := mapping.ParseKnowing(content, known)
 			if err == nil {
 				t.Fatalf("accepted: %+v", s)
 			}
-			if strings.Contains(err.Error(), "@example.com") {
-				t.Errorf("the error tells of a person: %v", err)
+			if tells := named.FindString(err.Error()); tells != "" {
+				t.Errorf("the error tells of a person (%s): %v", tells, err)
 			}
 			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
 			got := err.Error() + "\n"
-			if *update {
+			if *mapping.Update {
 				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -170,6 +205,30 @@ func TestParseMistakes(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What is no text file is refused in a word.
+func TestParseRefusesWhatIsNoText(t *testing.T) {
+	for want, content := range map[string]string{
+		"not UTF-8":       "status: follow_b\xf6b # caf\xe9",
+		"larger than":     "# " + strings.Repeat("x", 1<<20),
+		"not YAML":        "\x00\x01\x02: [",
+		"no such key":     "\u200bstatus: follow_bob",
+		"takes the keys ": "start: " + strings.Repeat("[", 500) + strings.Repeat("]", 500),
+	} {
+		if _, err := mapping.Parse([]byte(content)); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 1000 {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// Every zone that a report may suggest is one.
+func TestSuggestedZonesExist(t *testing.T) {
+	for _, name := range mapping.ZoneNames() {
+		if _, err := time.LoadLocation(name); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -218,6 +277,205 @@ func TestScopeAdmits(t *testing.T) {
 	}
 }
 
+// What a field says × what the scope wants of it: who is admitted, whether that
+// is certain, and who is suspended for being out of scope.
+func TestScopeDecide(t *testing.T) {
+	const suspend = "  out_of_scope: suspend\n"
+	tests := map[string]struct {
+		scope  string
+		fields map[string]any
+		labels map[string]any
+		want   mapping.ScopeDecision // of the rule a part
+	}{
+		"no scope": {scope: "", want: mapping.ScopeDecision{Admitted: true, Certain: true}},
+		"the department, by its label": {
+			scope:  "  departments: [Sales, Waves]\n" + suspend,
+			fields: map[string]any{"work.department": "255298301"}, labels: map[string]any{"work.department": "Waves"},
+			want: mapping.ScopeDecision{Admitted: true, Certain: true},
+		},
+		"the department, by its id": {
+			scope:  "  departments: [\"255298301\"]\n" + suspend,
+			fields: map[string]any{"work.department": "255298301"}, labels: map[string]any{"work.department": "Waves"},
+			want: mapping.ScopeDecision{Rule: "scope.departments", Certain: true, Suspend: true},
+		},
+		"another department, and nothing is done about it": {
+			scope:  "  departments: [Sales]\n",
+			fields: map[string]any{"work.department": "255298301"}, labels: map[string]any{"work.department": "Waves"},
+			want: mapping.ScopeDecision{Rule: "scope.departments", Certain: true},
+		},
+		"a department without a label": {
+			scope:  "  departments: [Sales]\n" + suspend,
+			fields: map[string]any{"work.department": "255298301"},
+			want:   mapping.ScopeDecision{Rule: "no label for work.department"},
+		},
+		"a department that is not shown": {
+			scope: "  departments: [Sales]\n" + suspend,
+			want:  mapping.ScopeDecision{Rule: "Bob's answer lacks work.department, which scope.departments asks for; the service user needs permission"},
+		},
+		"no department": {
+			scope: "  departments: [Sales]\n" + suspend, fields: map[string]any{"work.department": nil},
+			want: mapping.ScopeDecision{Rule: "Bob has no work.department for this person"},
+		},
+		"the employment type": {
+			scope:  "  employment_types: [Permanent]\n",
+			fields: map[string]any{"payroll.employment.type": "1"}, labels: map[string]any{"payroll.employment.type": "Permanent"},
+			want: mapping.ScopeDecision{Admitted: true, Certain: true},
+		},
+		"another employment type": {
+			scope:  "  employment_types: [Permanent]\n" + suspend,
+			fields: map[string]any{"payroll.employment.type": "2"}, labels: map[string]any{"payroll.employment.type": "Contractor"},
+			want: mapping.ScopeDecision{Rule: "the person's payroll.employment.type is not under scope.employment_types", Certain: true, Suspend: true},
+		},
+		"the employment type in another field": {
+			scope:  "  employment_types: {field: work.custom.field_7, values: [Permanent]}\n",
+			fields: map[string]any{"work.custom.field_7": "Permanent"},
+			want:   mapping.ScopeDecision{Admitted: true, Certain: true},
+		},
+		"an expression that holds": {
+			scope: "  expression: work.site == \"London\" or work.site == \"Delta\"\n", fields: map[string]any{"work.site": "Delta"},
+			want: mapping.ScopeDecision{Admitted: true, Certain: true},
+		},
+		"an expression that does not": {
+			scope: "  expression: work.site == \"London\"\n" + suspend, fields: map[string]any{"work.site": "Delta"},
+			want: mapping.ScopeDecision{Rule: "scope.expression does not hold", Certain: true, Suspend: true},
+		},
+		"an expression over a field that is not shown": {
+			scope: "  expression: work.site == \"London\"\n" + suspend,
+			want:  mapping.ScopeDecision{Rule: "Bob's answer lacks work.site, which scope.expression asks for; the service user needs permission"},
+		},
+		"an expression over an empty field": {
+			scope: "  expression: work.site == \"London\"\n" + suspend, fields: map[string]any{"work.site": nil},
+			want: mapping.ScopeDecision{Rule: "of whom Bob has not everything"},
+		},
+		"an expression that provides for an empty field": {
+			scope: "  expression: (work.site ?? \"none\") == \"London\"\n" + suspend, fields: map[string]any{"work.site": nil},
+			want: mapping.ScopeDecision{Rule: "scope.expression does not hold", Certain: true, Suspend: true},
+		},
+		"an expression that asks for an empty field": {
+			scope: "  expression: work.site != nil\n" + suspend, fields: map[string]any{"work.site": nil},
+			want: mapping.ScopeDecision{Rule: "scope.expression does not hold", Certain: true, Suspend: true},
+		},
+		"an expression that gives no yes or no": {
+			scope: "  expression: work.site\n" + suspend, fields: map[string]any{"work.site": "London"},
+			want: mapping.ScopeDecision{Rule: "gives no yes or no"},
+		},
+		"an expression that a value does not fit": {
+			scope: "  expression: work.site > 3\n" + suspend, fields: map[string]any{"work.site": "London"},
+			want: mapping.ScopeDecision{Rule: "does not fit what Bob has in work.site"},
+		},
+		"excluded, and out of scope as well": {
+			scope: "  sites: [London]\n  exclude: [\"" + employeeID + "\"]\n" + suspend, fields: map[string]any{"work.site": "Delta"},
+			want: mapping.ScopeDecision{Rule: "scope.exclude", Certain: true},
+		},
+		"one rule in doubt, and another that certainly does not hold": {
+			scope: "  departments: [Sales]\n  sites: [London]\n" + suspend, fields: map[string]any{"work.site": "Delta"},
+			want: mapping.ScopeDecision{Rule: "scope.sites", Certain: true, Suspend: true},
+		},
+		"one rule in doubt, and another that holds": {
+			scope: "  departments: [Sales]\n  sites: [London]\n" + suspend, fields: map[string]any{"work.site": "London"},
+			want: mapping.ScopeDecision{Rule: "scope.departments"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := parse(t, "scope:\n"+tt.scope)
+			got := s.Scope.Decide(employee.Record{ID: employeeID, Fields: tt.fields, Labels: tt.labels})
+			if !strings.Contains(got.Rule, tt.want.Rule) || (tt.want.Rule == "") != (got.Rule == "") {
+				t.Errorf("rule %q, want %q", got.Rule, tt.want.Rule)
+			}
+			got.Rule, tt.want.Rule = "", ""
+			if got != tt.want {
+				t.Errorf("%+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+// Whatever the scope: fields taken out of a record, or emptied, suspend nobody
+// by a list, and nothing that is taken out suspends by an expression either.
+func TestScopeNeverSuspendsForWhatIsNotThere(t *testing.T) {
+	s := parse(t, `scope:
+  email_domains: [example.org]
+  sites: [London]
+  departments: [Sales]
+  employment_types: [Permanent]
+  expression: work.site == "London" and (work.title ?? "none") == "Keeper"
+  out_of_scope: suspend
+`)
+	fields := []string{"root.email", "work.site", "work.department", "payroll.employment.type", "work.title"}
+	rapid.Check(t, func(t *rapid.T) {
+		r := employee.Record{ID: employeeID, Fields: map[string]any{}, Labels: map[string]any{}}
+		told := false
+		for _, field := range fields {
+			switch rapid.SampledFrom([]string{"value", "null", "absent"}).Draw(t, field) {
+			case "value":
+				r.Fields[field], r.Labels[field] = "other", "other"
+				told = true
+			case "null":
+				r.Fields[field] = nil
+				told = told || field == "work.title"
+			}
+		}
+		if d := s.Scope.Decide(r); d.Admitted || d.Suspend && !told {
+			t.Fatalf("%+v of %+v", d, r)
+		}
+	})
+}
+
+func TestFieldUses(t *testing.T) {
+	s := parse(t, "mapping:\n"+names+`  comment: root.firstName + (work.custom.field_1 ?? "")
+scope: {sites: [London], departments: [Sales], expression: work.custom.field_2 != nil}
+`)
+	got := map[string]string{}
+	for _, use := range s.FieldUses() {
+		got[use.Field] = strings.Join(use.NeededBy, ", ")
+	}
+	want := map[string]string{
+		"root.id": "link", "root.email": "address, mapping.email, mapping.username",
+		"root.firstName": "mapping.comment, mapping.firstname", "root.surname": "mapping.lastname",
+		"work.custom.field_1": "mapping.comment", "work.custom.field_2": "scope.expression",
+		"work.site": "lifecycle, scope.sites", "work.department": "scope.departments",
+		"internal.status": "lifecycle", "internal.lifecycleStatus": "lifecycle", "internal.terminationDate": "lifecycle",
+		"employee.lastDayOfWork": "lifecycle", "work.startDate": "lifecycle",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Bob's own list of fields tells which of the tenant's fields hold list items.
+func TestListFieldsOfTheTenant(t *testing.T) {
+	file := []byte("mapping:\n" + names + "  custom_attributes.cost_centre: work.custom.field_1689\n  custom_attributes.badge: work.custom.field_1690\n" +
+		"  title: work.title\n  comment: internal.lifecycleStatus\n")
+	r := whole()
+	r.Fields["work.custom.field_1689"], r.Labels["work.custom.field_1689"] = "31415", "Harbour 12"
+	r.Fields["work.custom.field_1690"], r.Labels["work.custom.field_1690"] = "2026-01-05", "05/01/2026"
+	r.Fields["internal.lifecycleStatus"], r.Labels["internal.lifecycleStatus"] = "garden leave", "Garden leave"
+
+	s, err := mapping.ParseKnowing(file, bobFields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]any{
+		"email": "juniper.sample@example.com", "username": "juniper.sample@example.com", "firstname": "Juniper", "lastname": "Sample",
+		"custom_attributes.cost_centre": "Harbour 12", "custom_attributes.badge": "2026-01-05",
+		"title": "Lighthouse Keeper", "comment": "garden leave",
+	}, values(s.Map(r).Attributes)); diff != "" {
+		t.Errorf("with Bob's list (-want +got):\n%s", diff)
+	}
+	if s.ListFields()["work.custom.field_1689"] != "costCentre" {
+		t.Errorf("lists %v", s.ListFields())
+	}
+
+	d := parse(t, string(file)).Map(r)
+	if _, written := d.Attributes["custom_attributes.cost_centre"]; written || len(d.Notes) != 2 {
+		t.Errorf("without Bob's list: %v, notes %q", values(d.Attributes), d.Notes)
+	}
+	if d.Attributes["title"] == nil || d.Attributes["comment"] == nil {
+		t.Errorf("the standard fields need Bob's list: %q", d.Notes)
+	}
+}
+
 func TestProtectedCovers(t *testing.T) {
 	p := mapping.Protected{Emails: []string{"boss@example.com"}, OneLoginIDs: []int64{42}}
 	for name, got := range map[string]bool{
@@ -228,6 +486,25 @@ func TestProtectedCovers(t *testing.T) {
 			t.Error(name)
 		}
 	}
+}
+
+// Settings are shared by everything that runs at once.
+func TestSettingsAreSharedByGoroutines(t *testing.T) {
+	s := parse(t, "mapping:\n"+names+"  comment: upper(root.firstName) + (root.secondName ?? \"\")\nscope: {expression: work.site != \"Delta\"}\n")
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			r := whole()
+			r.Fields["root.firstName"], r.Fields["root.secondName"], r.Fields["work.site"] = strings.Repeat("a", i+1), "x", "London"
+			for range 200 {
+				if got := values(s.Map(r).Attributes)["comment"]; got != strings.Repeat("A", i+1)+"x" || !s.Scope.Decide(r).Admitted {
+					t.Errorf("%d: %v", i, got)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // FuzzParse: whatever the file, a sentence or settings that can be worked with.

@@ -30,6 +30,8 @@ const (
 	opListCustomAttributes  = "list custom attributes"
 	opCreateCustomAttribute = "create custom attribute"
 	opRateLimit             = "read rate limit"
+	opProveWrite            = "prove that users may be written"
+	opProveEndSessions      = "prove that sessions may be ended"
 )
 
 // The most that is read of an answer, in bytes.

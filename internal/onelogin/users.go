@@ -230,7 +230,7 @@ func (c *Client) EndSessions(ctx context.Context, id int64) error {
 	a, err := c.call(ctx, request{
 		op:       opEndSessions,
 		method:   http.MethodPut,
-		path:     fmt.Sprintf("/api/1/users/%d/logout", id),
+		path:     logoutPath(id),
 		noBody:   true,
 		sessions: true,
 	})
@@ -256,6 +256,8 @@ func invalid(op, message string) error {
 }
 
 func userPath(id int64) string { return fmt.Sprintf("/api/2/users/%d", id) }
+
+func logoutPath(id int64) string { return fmt.Sprintf("/api/1/users/%d/logout", id) }
 
 // fieldList joins UserFields and the caller's, each once. Custom attributes
 // can only be asked for all together.

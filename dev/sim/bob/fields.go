@@ -3,6 +3,8 @@ package bob
 import (
 	"slices"
 	"strings"
+
+	"bob-onelogin/dev/sim/people"
 )
 
 // field is the description of one field, as Bob's field list gives it.
@@ -63,7 +65,8 @@ var categoryNames = map[string]string{
 	"jobsCatalog":     "Jobs",
 }
 
-// standardFields are the fields every tenant has, in Bob's order.
+// standardFields are the fields every tenant has, in Bob's order, and behind
+// them what the sample company has made for itself.
 var standardFields = []field{
 	{id: "root.id", category: "root", name: "ID", kind: "employee-reference"},
 	{id: "root.companyId", category: "root", name: "Company id", kind: "number"},
@@ -158,4 +161,5 @@ var standardFields = []field{
 	{id: "employee.jobProfileTitle", category: "jobsCatalog", name: "Job profile name", kind: "text"},
 	{id: "employee.jobRoleId", category: "jobsCatalog", name: "Job role", kind: "list_id", list: "jobRole_entity_list"},
 	{id: "employee.jobFamilyId", category: "jobsCatalog", name: "Job family", kind: "list_id", list: "jobFamily_entity_list"},
+	{id: "work.custom." + people.CostCentreField, category: "work", name: "Cost centre", kind: "list", list: "costCentre"},
 }

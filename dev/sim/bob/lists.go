@@ -23,9 +23,11 @@ type lists map[string][]item
 
 func newLists() lists {
 	all := lists{
-		"title":      items(people.Titles()),
-		"department": items(people.Departments()),
-		"status":     {{id: "Active", label: "Active"}, {id: "Inactive", label: "Inactive"}},
+		"title":                 items(people.Titles()),
+		"department":            items(people.Departments()),
+		"payrollEmploymentType": items(people.EmploymentTypes()),
+		"costCentre":            items(people.CostCentres()),
+		"status":                {{id: "Active", label: "Active"}, {id: "Inactive", label: "Inactive"}},
 		"lifecycleStatus": {
 			{id: "hired", label: "Hired"},
 			{id: "employed", label: "Employed"},

@@ -34,7 +34,8 @@ func New(clock *Clock) *Control {
 func (c *Control) Clock() *Clock { return c.clock }
 
 // Calls counts the calls received by "METHOD /route/{wild}" since the start or
-// the last ResetCalls. Calls that a fault acted on are among them.
+// the last ResetCalls, and beside that by the kinds that Handler was given.
+// Calls that a fault acted on are among them.
 func (c *Control) Calls() map[string]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,9 +97,12 @@ func (c *Control) FiredFaults() int {
 // anything the mux does. The mux's patterns are "METHOD /path/{wild}"; a
 // pattern "/" is taken to be its answer for calls without a route.
 //
+// Where a route serves several sorts of calls, kinds tell them apart: what a
+// kind returns for a call is counted beside the call's route; "" is nothing.
+//
 // Paths under /_sim/ are neither counted nor faulty: calls, faults and clock
 // are answered here, the rest by the mux.
-func (c *Control) Handler(mux *http.ServeMux) http.Handler {
+func (c *Control) Handler(mux *http.ServeMux, kinds ...func(route string, r *http.Request) string) http.Handler {
 	own := c.endpoints()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/_sim/") {
@@ -114,12 +118,23 @@ func (c *Control) Handler(mux *http.ServeMux) http.Handler {
 		if !ok {
 			method, route = r.Method, NoRoute
 		}
+		for _, kind := range kinds {
+			if name := kind(method+" "+route, r); name != "" {
+				c.count(name)
+			}
+		}
 		if fault, due := c.take(method, route, r.URL.Path); due {
 			fault.act(w, r, mux)
 			return
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+func (c *Control) count(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls[name]++
 }
 
 // take counts one call and uses up the fault that is due on it.

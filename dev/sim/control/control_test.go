@@ -37,7 +37,12 @@ func newStandIn(t *testing.T) *standIn {
 	mux.HandleFunc("PUT /things/{id}", serve)
 	mux.HandleFunc("GET /_sim/things", serve)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) })
-	s.Server = httptest.NewServer(s.Handler(mux))
+	s.Server = httptest.NewServer(s.Handler(mux, func(route string, r *http.Request) string {
+		if r.URL.Query().Has("all") {
+			return route + "?all"
+		}
+		return ""
+	}))
 	t.Cleanup(s.Close)
 	return s
 }
@@ -81,11 +86,12 @@ func TestCallsAreCountedByRoute(t *testing.T) {
 	s.must(t, "PUT", "/things/1", "")
 	s.must(t, "GET", "/person@example.com", "")
 	s.must(t, "POST", "/things/1", "")
-	s.must(t, "GET", "/_sim/things", "")
+	s.must(t, "GET", "/things/3?all", "")
+	s.must(t, "GET", "/_sim/things?all", "")
 	s.must(t, "GET", "/_sim/clock", "")
 
 	want := map[string]int{
-		"GET /things/{id}": 2, "PUT /things/{id}": 1, "GET (no route)": 1, "POST (no route)": 1,
+		"GET /things/{id}": 3, "GET /things/{id}?all": 1, "PUT /things/{id}": 1, "GET (no route)": 1, "POST (no route)": 1,
 	}
 	if diff := cmp.Diff(want, s.Calls()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)

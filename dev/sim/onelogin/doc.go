@@ -14,10 +14,14 @@
 //	PUT    /_sim/users/{id}  merge into one, read-only attributes included
 //	DELETE /_sim/users/{id}
 //	GET    /_sim/sessions    [{"user_id":1,"ended_at":"…"}], in the order they were ended
+//	GET    /_sim/limits      {"refused_by_budget":0,"refused_by_burst":0,"budgets":[{"began":"…","calls":540}]}:
+//	                         the calls answered with 429 since the start, and those granted by budgets, the present last
 //	GET    /_sim/settings    the Settings
 //	PUT    /_sim/settings    change some of them
 //
-// and what package control answers: calls, faults and clock. Every time that
+// and what package control answers: calls, faults and clock. Pages of everybody
+// are counted as "GET /api/2/users?page" too, beside "GET /api/2/users", which
+// counts look-ups as well. Every time that
 // matters to the account (token life, hourly budget, statuses that change by
 // themselves) is read from control's clock.
 //

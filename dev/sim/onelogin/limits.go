@@ -3,6 +3,7 @@ package onelogin
 import (
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -10,19 +11,29 @@ import (
 
 // window counts calls in a stretch of time that begins with its first call.
 type window struct {
-	length time.Duration
-
-	mu    sync.Mutex
-	start time.Time
-	used  int
+	mu      sync.Mutex
+	start   time.Time
+	used    int
+	refused int
+	past    []spent
 }
 
+// spent is how many calls a stretch of time has granted.
+type spent struct {
+	Began time.Time `json:"began"`
+	Calls int       `json:"calls"`
+}
+
+// maxPast bounds how many stretches of time are remembered.
+const maxPast = 1000
+
 // take counts one call unless limit are counted already; limit < 0 is no limit.
-func (l *window) take(now time.Time, limit int) bool {
+func (l *window) take(now time.Time, length time.Duration, limit int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rollLocked(now)
+	l.rollLocked(now, length)
 	if limit >= 0 && l.used >= limit {
+		l.refused++
 		return false
 	}
 	l.used++
@@ -30,20 +41,34 @@ func (l *window) take(now time.Time, limit int) bool {
 }
 
 // look tells the calls counted and the seconds left, rounded up.
-func (l *window) look(now time.Time) (used, secondsLeft int) {
+func (l *window) look(now time.Time, length time.Duration) (used, secondsLeft int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rollLocked(now)
-	left := l.start.Add(l.length).Sub(now)
+	l.rollLocked(now, length)
+	left := l.start.Add(length).Sub(now)
 	return l.used, int((left + time.Second - 1) / time.Second)
+}
+
+// history tells the calls refused since the start, and those granted by
+// stretches of time, the present one last.
+func (l *window) history() (refused int, granted []spent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refused, append(slices.Clone(l.past), spent{l.start, l.used})
 }
 
 // rollLocked begins a new window when the old one is over, or when the clock was
 // moved to before it.
-func (l *window) rollLocked(now time.Time) {
-	if since := now.Sub(l.start); since < 0 || since >= l.length {
-		l.start, l.used = now, 0
+func (l *window) rollLocked(now time.Time, length time.Duration) {
+	since := now.Sub(l.start)
+	if since >= 0 && since < length {
+		return
 	}
+	if l.used > 0 {
+		l.past = append(l.past, spent{l.start, l.used})
+		l.past = l.past[max(0, len(l.past)-maxPast):]
+	}
+	l.start, l.used = now, 0
 }
 
 // rateLimit is what OneLogin tells about the hourly budget. Reset is seconds
@@ -55,8 +80,9 @@ type rateLimit struct {
 }
 
 func (s *Server) rateLimit(now time.Time) rateLimit {
-	limit := s.Settings().HourlyBudget
-	used, left := s.hour.look(now)
+	settings := s.Settings()
+	limit := settings.HourlyBudget
+	used, left := s.hour.look(now, time.Duration(settings.BudgetWindow))
 	if limit < 0 {
 		return rateLimit{Limit: math.MaxInt32, Remaining: math.MaxInt32, Reset: left}
 	}
@@ -66,7 +92,7 @@ func (s *Server) rateLimit(now time.Time) rateLimit {
 // edge is the load balancer, which refuses bursts before the API sees them.
 func (s *Server) edge(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !s.second.take(s.now(), s.Settings().BurstPerSecond) {
+		if !s.second.take(s.now(), time.Second, s.Settings().BurstPerSecond) {
 			writeEdge(w, http.StatusTooManyRequests, pageTooManyRequests)
 			return
 		}
@@ -88,9 +114,9 @@ func (s *Server) authorized(refuse refusal, next http.HandlerFunc) http.HandlerF
 // metered takes authorized calls from the hourly budget and tells what is left.
 func (s *Server) metered(refuse refusal, next http.HandlerFunc) http.HandlerFunc {
 	return s.authorized(refuse, func(w http.ResponseWriter, r *http.Request) {
-		now, limit := s.now(), s.Settings().HourlyBudget
-		granted := s.hour.take(now, limit)
-		if limit >= 0 {
+		now, settings := s.now(), s.Settings()
+		granted := s.hour.take(now, time.Duration(settings.BudgetWindow), settings.HourlyBudget)
+		if settings.HourlyBudget >= 0 {
 			left := s.rateLimit(now)
 			w.Header().Set("X-RateLimit-Limit", strconv.Itoa(left.Limit))
 			w.Header().Set("X-RateLimit-Remaining", strconv.Itoa(left.Remaining))

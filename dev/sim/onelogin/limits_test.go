@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"bob-onelogin/dev/sim/onelogin"
 )
 
@@ -37,6 +39,71 @@ func TestHourlyBudget(t *testing.T) {
 	a.ctl.Clock().Advance(40 * time.Minute)
 	if status, _, remaining, reset := budget("GET /api/2/users"); status != 200 || remaining != "2" || reset < 3590 {
 		t.Errorf("next hour: %d, remaining %s, reset %d", status, remaining, reset)
+	}
+}
+
+func TestPagesOfEverybodyAreCountedApart(t *testing.T) {
+	tests := map[string]struct {
+		query string
+		page  bool
+	}{
+		"nothing asked":            {"", true},
+		"a page as clients ask it": {"?fields=id,email&limit=100&page=2&sort=%2Bid", true},
+		"a cursor":                 {"?cursor=bGltaXQ9NTAmcGFnZT0x", true},
+		"by link":                  {"?external_id=1", false},
+		"by address":               {"?email=a@example.com&fields=id", false},
+		"by ids":                   {"?user_ids=1,2", false},
+		"changed since":            {"?updated_since=2026-01-01", false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := newAccount(t, onelogin.Config{})
+			a.ctl.ResetCalls()
+			if got := a.call("GET /api/2/users"+tt.query, ""); got.status != 200 {
+				t.Fatalf("status %d", got.status)
+			}
+			want := map[string]int{"GET /api/2/users": 1}
+			if tt.page {
+				want["GET /api/2/users?page"] = 1
+			}
+			if diff := cmp.Diff(want, a.ctl.Calls()); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+		})
+	}
+	a := newAccount(t, onelogin.Config{})
+	a.ctl.ResetCalls()
+	a.call("GET /api/2/users/1", "")
+	if diff := cmp.Diff(map[string]int{"GET /api/2/users/{id}": 1}, a.ctl.Calls()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+}
+
+func TestLimitsTellWhatWasRefusedAndGranted(t *testing.T) {
+	a := newAccount(t, onelogin.Config{HourlyBudget: 2, BudgetWindow: 10 * time.Second})
+	for range 3 {
+		a.call("GET /api/2/users/1", "")
+	}
+	if got := a.call("GET /api/2/users/1", ""); got.header.Get("X-RateLimit-Reset") > "10" || got.status != 429 {
+		t.Errorf("exhausted: status %d, reset %s", got.status, got.header.Get("X-RateLimit-Reset"))
+	}
+	a.ctl.Clock().Advance(10 * time.Second)
+	if got := a.call("GET /api/2/users/1", ""); got.status != 404 {
+		t.Errorf("in the next window: status %d", got.status)
+	}
+	limits := a.send("GET", "/_sim/limits", "", "").object(t)
+	budgets, _ := limits["budgets"].([]any)
+	if limits["refused_by_budget"] != 2.0 || limits["refused_by_burst"] != 0.0 || len(budgets) != 2 {
+		t.Fatalf("limits: %v", limits)
+	}
+	for i, want := range []float64{2, 1} {
+		if got := budgets[i].(map[string]any)["calls"]; got != want {
+			t.Errorf("budget %d granted %v calls, want %v", i, got, want)
+		}
+	}
+	a.send("PUT", "/_sim/settings", `{"budget_window":"1h"}`, "")
+	if got := a.call("GET /api/2/users/1", ""); got.header.Get("X-RateLimit-Reset") < "3500" {
+		t.Errorf("reset after the window has grown: %s", got.header.Get("X-RateLimit-Reset"))
 	}
 }
 
@@ -87,6 +154,7 @@ func TestLimitsChangeAtRunTime(t *testing.T) {
 		"bad duration":      `{"unlicensed_after":"soon"}`,
 		"no page":           `{"max_limit":0}`,
 		"negative licences": `{"licences":-1}`,
+		"no window":         `{"budget_window":"0s"}`,
 		"unknown attribute": `{"force":{"dept":"x"}}`,
 		"wrong kind":        `{"force":{"status":"x"}}`,
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -51,6 +52,20 @@ type listing struct {
 	descending  bool
 	sort        string
 	limit, page int
+}
+
+// pageOfEverybody names the calls that list users without choosing any, so that
+// listings can be told from look-ups, which have the same route.
+func pageOfEverybody(route string, r *http.Request) string {
+	if route != "GET /api/2/users" {
+		return ""
+	}
+	for name := range r.URL.Query() {
+		if name == "user_ids" || !slices.Contains(listParameters, name) {
+			return ""
+		}
+	}
+	return route + "?page"
 }
 
 // parseListing checks a query; unknown names are refused all at once.

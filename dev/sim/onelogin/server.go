@@ -16,9 +16,10 @@ type Config struct {
 	Account                string        // named in uniqueness messages; "acme"
 	TokenLife              time.Duration // 10 hours
 
-	HourlyBudget   int // calls an hour; 5000; negative: no limit, and no headers
-	BurstPerSecond int // calls a second, at the edge; 100; negative: no limit
-	MaxLimit       int // the longest page of a listing; 100, which is all that is proven
+	HourlyBudget   int           // calls an hour; 5000; negative: no limit, and no headers
+	BudgetWindow   time.Duration // how long that "hour" lasts; an hour
+	BurstPerSecond int           // calls a second, at the edge; 100; negative: no limit
+	MaxLimit       int           // the longest page of a listing; 100, which is all that is proven
 
 	Licences             int           // 0: no bound
 	UnlicensedAfter      time.Duration // from a create beyond the licences to state 3; a minute; negative: never
@@ -31,6 +32,7 @@ type Config struct {
 // key left out of a PUT leaves its setting alone.
 type Settings struct {
 	HourlyBudget         int              `json:"hourly_budget"`
+	BudgetWindow         control.Duration `json:"budget_window"`
 	BurstPerSecond       int              `json:"burst_per_second"`
 	MaxLimit             int              `json:"max_limit"`
 	Licences             int              `json:"licences"`
@@ -50,7 +52,7 @@ type Server struct {
 	handler      http.Handler
 	clock        *control.Clock
 	tokens       tokens
-	hour, second window
+	hour, second window // of BudgetWindow, and of a second
 
 	mu        sync.Mutex
 	store     *store
@@ -67,11 +69,10 @@ func New(cfg Config, ctl *control.Control) *Server {
 			clientID: cfg.ClientID, clientSecret: cfg.ClientSecret,
 			life: orElse(cfg.TokenLife, 10*time.Hour),
 		},
-		hour:   window{length: time.Hour},
-		second: window{length: time.Second},
-		store:  newStore(orElse(cfg.Account, "acme")),
+		store: newStore(orElse(cfg.Account, "acme")),
 		settings: Settings{
 			HourlyBudget:         orElse(cfg.HourlyBudget, 5000),
+			BudgetWindow:         control.Duration(orElse(cfg.BudgetWindow, time.Hour)),
 			BurstPerSecond:       orElse(cfg.BurstPerSecond, 100),
 			MaxLimit:             orElse(cfg.MaxLimit, 100),
 			Licences:             cfg.Licences,
@@ -82,7 +83,7 @@ func New(cfg Config, ctl *control.Control) *Server {
 		},
 	}
 	s.store.licences = cfg.Licences
-	s.handler = ctl.Handler(s.routes())
+	s.handler = ctl.Handler(s.routes(), pageOfEverybody)
 	return s
 }
 
@@ -128,6 +129,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("PUT /_sim/users/{id}", s.simMerge)
 	mux.HandleFunc("DELETE /_sim/users/{id}", s.simDelete)
 	mux.HandleFunc("GET /_sim/sessions", s.simSessions)
+	mux.HandleFunc("GET /_sim/limits", s.simLimits)
 	mux.HandleFunc("GET /_sim/settings", s.simGetSettings)
 	mux.HandleFunc("PUT /_sim/settings", s.simPutSettings)
 	return mux

@@ -135,6 +135,17 @@ func (s *Server) simSessions(w http.ResponseWriter, _ *http.Request) {
 	control.WriteJSON(w, http.StatusOK, list)
 }
 
+func (s *Server) simLimits(w http.ResponseWriter, _ *http.Request) {
+	var view struct {
+		RefusedByBudget int     `json:"refused_by_budget"`
+		RefusedByBurst  int     `json:"refused_by_burst"`
+		Budgets         []spent `json:"budgets"`
+	}
+	view.RefusedByBudget, view.Budgets = s.hour.history()
+	view.RefusedByBurst, _ = s.second.history()
+	control.WriteJSON(w, http.StatusOK, view)
+}
+
 func (s *Server) simGetSettings(w http.ResponseWriter, _ *http.Request) {
 	control.WriteJSON(w, http.StatusOK, s.Settings())
 }
@@ -163,6 +174,9 @@ func (s *Server) setSettings(next Settings) error {
 	defer s.mu.Unlock()
 	if next.MaxLimit < 1 {
 		return errors.New("max_limit: must be positive")
+	}
+	if next.BudgetWindow < control.Duration(time.Second) {
+		return errors.New("budget_window: must be a second or more, in which the reset is told")
 	}
 	if next.Licences < 0 {
 		return errors.New("licences: must not be negative")

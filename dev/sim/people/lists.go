@@ -48,6 +48,18 @@ var departments = []ListItem{
 	{ID: "255298307", Label: "Research & Development"},
 }
 
+var employmentTypes = []ListItem{
+	{ID: "263410001", Label: "Permanent"},
+	{ID: "263410002", Label: "Fixed term"},
+	{ID: "263410003", Label: "Freelance"},
+}
+
+var costCentres = []ListItem{
+	{ID: "271540101", Label: "CC-100 Harbour"},
+	{ID: "271540102", Label: "CC-200 Gardens"},
+	{ID: "271540103", Label: "CC-300 Skies"},
+}
+
 var sites = []Site{
 	{ID: 2471901, Name: "London", Zone: "Europe/London", Country: "United Kingdom", City: "London"},
 	{ID: 2471902, Name: "New York", Zone: "America/New_York", Country: "United States", City: "New York"},
@@ -63,6 +75,12 @@ func Titles() []ListItem { return append([]ListItem(nil), titles...) }
 
 // Departments returns the items of Bob's list "department", some of them nested.
 func Departments() []ListItem { return append([]ListItem(nil), departments...) }
+
+// EmploymentTypes returns the items of Bob's list "payrollEmploymentType".
+func EmploymentTypes() []ListItem { return append([]ListItem(nil), employmentTypes...) }
+
+// CostCentres returns the items of the company's own list "costCentre".
+func CostCentres() []ListItem { return append([]ListItem(nil), costCentres...) }
 
 // Sites returns the places of work.
 func Sites() []Site { return append([]Site(nil), sites...) }
@@ -113,4 +131,5 @@ func flat(items []ListItem) []string {
 var (
 	titleIDs      = flat(titles)
 	departmentIDs = flat(departments)
+	costCentreIDs = flat(costCentres)
 )

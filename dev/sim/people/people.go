@@ -76,7 +76,7 @@ var situations = []situation{
 	{name: "garden leave", start: -410, lifecycle: "garden leave", ends: 30, lastDay: 30, link: Linked},
 	{name: "suspended though employed", start: -400, lifecycle: "employed", link: Suspended},
 	{name: "left, never in OneLogin", start: -390, lifecycle: "terminated", inactive: true, ends: -60, lastDay: -75, link: Absent},
-	{name: "future hire far east", start: 1, lifecycle: "hired", inactive: true, site: "Kiritimati", link: Absent},
+	{name: "future hire far east", start: 2, lifecycle: "hired", inactive: true, site: "Kiritimati", link: Absent},
 	{name: "non-Latin name, not in OneLogin", start: -370, lifecycle: "employed", abroad: true, link: Absent},
 	{name: "drifted, no phones", start: -360, lifecycle: "employed", noPhones: true, link: Drifted},
 	{name: "future hire without address", start: 60, lifecycle: "hired", inactive: true, noEmail: true, noTitle: true, link: Absent},
@@ -92,6 +92,9 @@ func (s situation) settled() bool {
 	return s.lifecycle == "employed" && s.ends == 0 && s.start < 0
 }
 
+// ahead says whether a date lies ahead of the people of a situation.
+func (s situation) ahead() bool { return s.start > 0 || s.ends > 0 }
+
 var (
 	colours = []string{"Amber", "Azure", "Coral", "Crimson", "Indigo", "Ivory", "Jade", "Magenta", "Olive", "Scarlet", "Teal", "Violet"}
 	plants  = []string{"Fern", "Bracken", "Clover", "Thistle", "Bamboo", "Juniper", "Sorrel", "Yarrow", "Tansy", "Sedge", "Larch", "Mallow", "Teasel"}
@@ -104,6 +107,10 @@ var (
 		{"Grün", "Müsterchen-Ærø"},
 	}
 )
+
+// CostCentreField is the company's own field below work.custom; its values are
+// ids of the list "costCentre".
+const CostCentreField = "field_1700000000001"
 
 // reports is how many people the first levels of the tree report to each manager.
 const reports = 6
@@ -120,6 +127,18 @@ func Generate(n int, today time.Time) []Person {
 	staff := make([]Person, 0, max(n, 0))
 	for i := range n {
 		staff = append(staff, person(i, today))
+	}
+	return staff
+}
+
+// AtRest returns the first n people of Generate who wait for no date: those
+// without a start or a leave ahead.
+func AtRest(n int, today time.Time) []Person {
+	staff := make([]Person, 0, max(n, 0))
+	for i := 0; len(staff) < n; i++ {
+		if !situations[i%len(situations)].ahead() {
+			staff = append(staff, person(i, today))
+		}
 	}
 	return staff
 }
@@ -149,7 +168,9 @@ func person(i int, today time.Time) Person {
 			"siteId":              nil,
 			"reportsTo":           unless(p.ManagerID == "", p.ManagerID),
 			"employeeIdInCompany": int64(i + 1),
+			"custom":              map[string]any{CostCentreField: unless(s.noTitle, costCentreIDs[i%len(costCentreIDs)])},
 		},
+		"payroll": map[string]any{"employment": map[string]any{"type": employmentTypes[i%7/6].ID}}, // one in seven is not permanent
 		"internal": map[string]any{
 			"status":          pick(s.inactive, "Inactive", "Active"),
 			"lifecycleStatus": s.lifecycle,

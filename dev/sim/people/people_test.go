@@ -56,6 +56,15 @@ func TestGenerateRecords(t *testing.T) {
 			}
 		}
 
+		if id, ok := category(t, p, "work")["custom"].(map[string]any)[people.CostCentreField].(string); ok {
+			if _, known := people.Label(people.CostCentres(), id); !known {
+				t.Errorf("person %d: cost centre %q is in no list", i, id)
+			}
+		}
+		if _, known := people.Label(people.EmploymentTypes(), category(t, p, "payroll")["employment"].(map[string]any)["type"].(string)); !known {
+			t.Errorf("person %d: an employment type that is in no list", i)
+		}
+
 		switch m, ok := ids[p.ManagerID]; {
 		case i == 0:
 			if p.ManagerID != "" || work["reportsTo"] != nil {
@@ -134,6 +143,27 @@ func TestTwentyFivePeopleShowEverySituation(t *testing.T) {
 			}
 			t.Errorf("nobody among %d people", len(staff))
 		})
+	}
+}
+
+func TestNobodyAtRestWaitsForADate(t *testing.T) {
+	staff := people.AtRest(500, today)
+	if len(staff) != 500 {
+		t.Fatalf("%d people", len(staff))
+	}
+	date, there := today.Format(time.DateOnly), map[string]bool{}
+	for _, p := range staff {
+		there[p.ID] = true
+		for _, day := range []any{
+			category(t, p, "work")["startDate"], category(t, p, "internal")["terminationDate"], category(t, p, "employee")["lastDayOfWork"],
+		} {
+			if text, ok := day.(string); ok && text > date {
+				t.Errorf("%s: a date ahead", p.Situation)
+			}
+		}
+		if p.ManagerID != "" && !there[p.ManagerID] {
+			t.Errorf("%s: the manager does not come before", p.Situation)
+		}
 	}
 }
 
