@@ -50,6 +50,8 @@ type bench struct {
 	// looks and nobody has ended.
 	ended map[string]activities.BulkEnd
 	stuck func()
+	// besides stands between the workflows and Temporal.
+	besides interceptor.WorkerInterceptor
 	// story happens in simulated time, counted from the beginning of each run.
 	story map[time.Duration]func()
 	// suggest has the nth run, counted from 1, hand over.
@@ -78,7 +80,7 @@ type bench struct {
 func newBench(t *testing.T, people int) *bench {
 	t.Helper()
 	b := &bench{
-		t: t, page: 100, given: map[string][]workflows.FromBulk{}, story: map[time.Duration]func(){},
+		t: t, page: 100, besides: &interceptor.WorkerInterceptorBase{}, given: map[string][]workflows.FromBulk{}, story: map[time.Duration]func(){},
 		snapshot: activities.BulkSnapshotResult{Employees: people, Users: people, SettingsVersion: "default"},
 	}
 	for n := range people {
@@ -214,6 +216,39 @@ type watchOutbound struct {
 	note func(activityOptions)
 }
 
+// deaf has the first event of a run reach nobody, as if the workflow that it is
+// for had ended a moment before.
+type deaf struct {
+	interceptor.WorkerInterceptorBase
+}
+
+func (i *deaf) InterceptWorkflow(_ workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return &deafInbound{interceptor.WorkflowInboundInterceptorBase{Next: next}}
+}
+
+type deafInbound struct {
+	interceptor.WorkflowInboundInterceptorBase
+}
+
+func (i *deafInbound) Init(next interceptor.WorkflowOutboundInterceptor) error {
+	return i.Next.Init(&deafOutbound{WorkflowOutboundInterceptorBase: interceptor.WorkflowOutboundInterceptorBase{Next: next}})
+}
+
+type deafOutbound struct {
+	interceptor.WorkflowOutboundInterceptorBase
+	heard bool
+}
+
+func (o *deafOutbound) SignalExternalWorkflow(ctx workflow.Context, workflowID, runID, name string, arg any) workflow.Future {
+	if !o.heard {
+		o.heard = true
+		told, failed := workflow.NewFuture(ctx)
+		failed.SetError(errors.New("unknown external workflow execution"))
+		return told
+	}
+	return o.Next.SignalExternalWorkflow(ctx, workflowID, runID, name, arg)
+}
+
 func (o *watchOutbound) ExecuteActivity(ctx workflow.Context, name string, args ...any) workflow.Future {
 	o.note(activityOptions{name, workflow.GetActivityOptions(ctx)})
 	return o.Next.ExecuteActivity(ctx, name, args...)
@@ -293,8 +328,9 @@ func (b *bench) play(in workflows.BulkSyncInput) (workflows.BulkProgress, error)
 		suite.SetLogger(quiet{})
 		env := suite.NewTestWorkflowEnvironment()
 		b.env = env
-		env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{
-			&before{b: b}, &watch{note: func(o activityOptions) { b.options = append(b.options, o) }},
+		// A busy machine is no deadlock.
+		env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second, Interceptors: []interceptor.WorkerInterceptor{
+			&before{b: b}, b.besides, &watch{note: func(o activityOptions) { b.options = append(b.options, o) }},
 		}})
 		env.SetStartTime(now)
 		env.SetTestTimeout(20 * time.Second)

@@ -143,6 +143,19 @@ func TestBulkSignalsWhoeverRunsAlready(t *testing.T) {
 	require.Equal(t, 3, out.Done)
 }
 
+// TestBulkStartsWhoeverEndsJustThen has the event come too late: a child is
+// started once more, which reads for itself.
+func TestBulkStartsWhoeverEndsJustThen(t *testing.T) {
+	b := newBench(t, 2)
+	b.child = takes(time.Minute)
+	b.running, b.besides = people(0), &deaf{}
+	out, err := b.play(workflows.BulkSyncInput{})
+	require.NoError(t, err)
+	require.Equal(t, []string{idOf(0) + " sync.bulk"}, b.events, "whoever runs again by then is told")
+	require.Equal(t, map[employee.Outcome]int{workflows.Signalled: 1, employee.Created: 1}, out.Outcomes)
+	require.Equal(t, 2, out.Done)
+}
+
 // TestBulkCountsWhoeverWaits has one child report and wait for half a year.
 func TestBulkCountsWhoeverWaits(t *testing.T) {
 	b := newBench(t, 3)
