@@ -213,6 +213,26 @@ func TestBulkPlan(t *testing.T) {
 			changes: map[string]string{"title": "Surfer → Lighthouse Keeper"},
 		},
 		{
+			name: "may be suspended by us, was not, and leaves later",
+			given: func(w *world) {
+				w.settings.Policy.Reactivate = lifecycle.ReactivateOnActivation
+				w.put(personID, leaves(3))
+				w.user(attrs{"status": 2})
+			},
+			outcome: scheduled,
+			changes: map[string]string{},
+		},
+		{
+			name: "may be suspended by us, was not, and the leave is waited for",
+			given: func(w *world) {
+				w.settings.Policy.Reactivate = lifecycle.ReactivateOnActivation
+				w.put(personID, leaves(3))
+				w.user(attrs{"status": 2})
+				w.due = map[string]time.Time{personID: midnight(4)}
+			},
+			outcome: unchanged, inLine: true,
+		},
+		{
 			name:    "out of scope",
 			given:   func(w *world) { w.settings.Scope.Exclude = []string{personID} },
 			outcome: skipped, inLine: true, because: "scope.exclude",

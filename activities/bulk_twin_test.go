@@ -185,7 +185,8 @@ func (w *world) twins(rt *rapid.T) {
 		}
 		w.put(id, record)
 		w.put(id, rapid.SampledFrom([]map[string]any{
-			{"internal": map[string]any{"status": "Active", "lifecycleStatus": "employed"}}, {},
+			{"internal": map[string]any{"status": "Active", "lifecycleStatus": "employed"}},
+			{},
 			inactive, starts(5), leaves(5), leaves(-5),
 			{"internal": map[string]any{"status": "Active", "lifecycleStatus": "garden leave"}},
 			{"internal": map[string]any{"status": "Inactive", "lifecycleStatus": "parental leave"}},
