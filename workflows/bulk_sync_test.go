@@ -226,7 +226,9 @@ func TestBulkLeaversComeBeforeLiveEventsAndTheRestAfter(t *testing.T) {
 	s.employ(1, title("Diver"))
 	s.link(1)
 	s.employ(2)
-	s.acts.EndedSince = func(_ context.Context, id string, _ time.Time) (bool, error) { return id == idOf(2), nil }
+	s.acts.EndedSince = func(_ context.Context, ids []string, _ time.Time) (map[string]bool, error) {
+		return map[string]bool{idOf(2): len(ids) == 1}, nil // between its page and its child
+	}
 	priorities := map[string][]int{}
 	s.before = func(env *testsuite.TestWorkflowEnvironment) {
 		env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&watch{note: func(o activityOptions) {
