@@ -180,7 +180,7 @@ func (u *upsert) recallOrder(ctx context.Context) error {
 // look finds the person's linked user: as an earlier step read it, as a bulk
 // run's listing has it, or by asking OneLogin.
 func (u *upsert) look(ctx context.Context) (match, error) {
-	if u.in.Known != nil {
+	if u.in.Known != nil && !u.try.again {
 		return u.matchOf(u.in.Known), nil
 	}
 	switch l := u.in.Listed; {
@@ -194,7 +194,14 @@ func (u *upsert) look(ctx context.Context) (match, error) {
 		// Nothing of it was written, and what Bob said is old by now.
 		return match{}, errOutdated
 	}
-	return u.findLinked(ctx, u.in.EmployeeID, userFields(u.settings))
+	m, err := u.findLinked(ctx, u.in.EmployeeID, userFields(u.settings))
+	known := u.in.Known != nil || (u.in.Listed != nil && u.in.Listed.User != nil)
+	if err != nil || m.found || !known {
+		return m, err
+	}
+	// The user is there and carries no link yet: an earlier attempt may have
+	// come to nothing.
+	return u.findByAddress(ctx, u.in.EmployeeID, u.text(mapping.AttrEmail), u.text(mapping.AttrUsername), userFields(u.settings))
 }
 
 // fresh reports whether what a bulk run has read may still be acted on. The
