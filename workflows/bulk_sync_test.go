@@ -111,9 +111,12 @@ func TestBulkWritesNothingThatIsOvertaken(t *testing.T) {
 		s.put(idOf(0), title("Captain"))
 		s.put(idOf(1), employed())
 	})
-	s.acts.EndedSince = func(_ context.Context, id string, _ time.Time) (bool, error) {
+	s.acts.EndedSince = func(_ context.Context, ids []string, _ time.Time) (map[string]bool, error) {
+		if len(ids) > 1 {
+			return nil, nil // the page is handed out before anything happens
+		}
 		overtake()
-		return id != idOf(2), nil
+		return map[string]bool{ids[0]: ids[0] != idOf(2)}, nil
 	}
 	out, err := s.bulk(workflows.BulkSyncInput{})
 	require.NoError(t, err)

@@ -325,7 +325,7 @@ func TestBulkDryRunAndItsPlan(t *testing.T) {
 	}
 	s.put(plan[2].EmployeeID, map[string]any{"surname": "Else"})
 	applied := s.bulk(workflows.BulkSyncInput{Apply: three})
-	require.Equal(t, map[employee.Outcome]int{employee.Created: 2, employee.Failed: 1}, nonzero(applied.Outcomes))
+	require.Equal(t, map[employee.Outcome]int{employee.Created: 2, employee.Moved: 1}, nonzero(applied.Outcomes))
 	require.Len(t, applied.Failures, 1)
 	require.Equal(t, plan[2].EmployeeID, applied.Failures[0].EmployeeID)
 	require.Contains(t, applied.Failures[0].Reason, "moved since the plan")
