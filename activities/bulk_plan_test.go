@@ -898,9 +898,9 @@ func TestBulkOrderThatIsOvertaken(t *testing.T) {
 	// waits has the first attempt fail before it writes, and the next come when
 	// what was read is old.
 	waits := func(w *world) {
-		w.acts.EndedSince = func(context.Context, string, time.Time) (bool, error) {
+		w.acts.EndedSince = func(context.Context, []string, time.Time) (map[string]bool, error) {
 			w.settings.Limits.FreshFor = 0
-			return false, fmt.Errorf("the namespace is busy")
+			return nil, fmt.Errorf("the namespace is busy")
 		}
 	}
 	t.Run("its next attempt comes too late", func(t *testing.T) {
