@@ -1,6 +1,7 @@
 package activities_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -893,6 +894,43 @@ func TestBulkOrderThatIsOvertaken(t *testing.T) {
 		w.forgetCalls()
 		require.Equal(t, activities.ErrOutdated, failure(t, w.once(activities.UpsertUserName, in, nil)).Type())
 		require.Empty(t, w.calls())
+	})
+	// waits has the first attempt fail before it writes, and the next come when
+	// what was read is old.
+	waits := func(w *world) {
+		w.acts.EndedSince = func(context.Context, []string, time.Time) (map[string]bool, error) {
+			w.settings.Limits.FreshFor = 0
+			return nil, fmt.Errorf("the namespace is busy")
+		}
+	}
+	t.Run("its next attempt comes too late", func(t *testing.T) {
+		w := newWorld(t)
+		w.user(attrs{"title": "Surfer"})
+		in := w.ordered()
+		waits(w)
+		require.Equal(t, activities.ErrOutdated, failure(t, w.retrying(activities.UpsertUserName, in, nil)).Type())
+		require.Zero(t, w.calls()[update])
+	})
+	t.Run("a leaver's next attempt comes too late", func(t *testing.T) {
+		for _, status := range []int64{1, 2} {
+			w := newWorld(t)
+			w.put(personID, inactive)
+			id := w.user(attrs{"title": "Surfer"})
+			p, err := w.bulk(activities.BulkSnapshotInput{})
+			require.NoError(t, err)
+			o := p.items[personID].Order
+			waits(w)
+			w.change(id, fmt.Sprintf(`{"status":%d}`, status))
+			in := activities.EnforceStatusInput{EmployeeID: personID, Email: personEmail, Desired: o.Desired, Listed: &o.Listed}
+			err = w.retrying(activities.EnforceStatusName, in, nil)
+			require.Zero(t, w.calls()[update])
+			if status == 1 {
+				require.Equal(t, activities.ErrOutdated, failure(t, err).Type())
+				continue
+			}
+			require.NoError(t, err)
+			require.True(t, w.sessionsEnded(id), "an attempt whose answer was lost may have suspended without ending the sessions")
+		}
 	})
 	t.Run("a leaver's", func(t *testing.T) {
 		for name, overtake := range map[string]func(*world, *activities.Listed){

@@ -43,8 +43,8 @@ func (b *bulkSync) takeSnapshot(ctx workflow.Context) error {
 	p.Phase, p.Settings = BulkRunning, s.SettingsVersion
 	if again {
 		// Whoever is left comes after those who were dealt with; how many they
-		// are is known to the worker that has the snapshot.
-		s.Settled, s.SkippedFor = nil, nil
+		// are is told with the next page.
+		s.Settled, s.SkippedFor, b.recount = nil, nil, true
 		return nil
 	}
 	p.Employees, p.Users, p.Total = s.Employees, s.Users, s.Items
@@ -144,6 +144,10 @@ func (b *bulkSync) turn(ctx workflow.Context, in activities.BulkPageInput, f wor
 	if page.Settled > 0 {
 		b.Progress.Done += page.Settled
 		b.Progress.Outcomes[employee.Unchanged] += page.Settled
+	}
+	if b.recount {
+		b.Progress.Total = b.Progress.Done + len(b.children) + len(b.Adrift) + len(b.hand) + page.Left
+		b.recount = false
 	}
 	if b.in.DryRun {
 		b.keepPlan(page.Items)

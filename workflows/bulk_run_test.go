@@ -576,6 +576,22 @@ func TestBulkWaitsForTheBudget(t *testing.T) {
 		require.Equal(t, 1, b.asked)
 		require.Equal(t, 5, out.Done)
 	})
+	t.Run("what runs is taken off what a later page tells", func(t *testing.T) {
+		b := newBench(t, 320)
+		b.child = takes(10 * time.Second)
+		b.snapshot.Budget = budgetOf(70, 20*time.Minute)
+		b.budgets = []*activities.BulkBudget{budgetOf(10, 20*time.Minute), budgetOf(1000, 80*time.Minute)}
+		b.lose = func(n int) error {
+			if n == 2 {
+				b.snapshot.Budget = budgetOf(65, 20*time.Minute) // somebody else has spent five
+			}
+			return nil
+		}
+		b.story[5*time.Minute] = func() { require.Len(t, b.started, 55) }
+		out, err := b.play(workflows.BulkSyncInput{})
+		require.NoError(t, err)
+		require.Equal(t, 320, out.Done)
+	})
 	t.Run("what runs long keeps its part", func(t *testing.T) {
 		b := newBench(t, 5)
 		b.child = takes(10 * time.Minute)

@@ -63,6 +63,9 @@ type bulkSync struct {
 	// had.
 	lost   bool
 	broken error
+	// recount: a snapshot was taken anew, and the next page tells how many
+	// people are left.
+	recount bool
 	// losses counts the snapshots that were lost one after the other.
 	losses int
 	watch  budgetWatch

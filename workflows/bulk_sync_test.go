@@ -238,7 +238,7 @@ func TestBulkLeaversComeBeforeLiveEventsAndTheRestAfter(t *testing.T) {
 	_, err := s.bulk(workflows.BulkSyncInput{})
 	require.NoError(t, err)
 	require.Equal(t, []int{1}, priorities[activities.EnforceStatusName])
-	require.Equal(t, []int{5, 5, 5}, priorities[activities.UpsertUserName])
+	require.Equal(t, []int{5, 5}, priorities[activities.UpsertUserName])
 	require.Equal(t, []int{5}, priorities[activities.ReadEmployeeName])
 }
 
