@@ -286,7 +286,8 @@ func (b *bench) register(env *testsuite.TestWorkflowEnvironment) {
 		}
 		rest := slices.DeleteFunc(slices.Clone(b.items), func(i activities.BulkItem) bool { return i.Key.Compare(in.After) <= 0 })
 		out := activities.BulkPageResult{Items: rest[:min(b.page, len(rest))], Budget: b.snapshot.Budget}
-		out.Last = len(out.Items) == len(rest)
+		out.Left = len(rest) - len(out.Items)
+		out.Last = out.Left == 0
 		if len(out.Items) > 0 {
 			out.Next = out.Items[len(out.Items)-1].Key
 		}
