@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"sync"
@@ -31,11 +32,17 @@ import (
 const (
 	// stopTimeout lets running activities end their calls on a graceful stop.
 	stopTimeout = 25 * time.Second
-	// oneLoginSlots is how many activities that call OneLogin a worker runs
-	// at once. It is small because a slot that is taken is not given up for
-	// something more urgent.
-	oneLoginSlots = 4
+	// fewestSlots and mostSlots bound how many activities that call OneLogin a
+	// worker runs at once.
+	fewestSlots, mostSlots = 4, 16
 )
+
+// oneLoginSlots is how many activities that call OneLogin a worker runs at
+// once: what it may call in a second. More would only wait for their turn, and
+// a slot that is taken is not given up for something more urgent.
+func oneLoginSlots(maxRPS float64) int {
+	return min(max(int(math.Ceil(maxRPS)), fewestSlots), mostSlots)
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -115,7 +122,11 @@ func serve(ctx context.Context, c client.Client, acts *activities.Activities, cf
 	failed := make(chan error, 3)
 	onFatal := func(err error) { failed <- err }
 
-	general := worker.New(c, workflows.TaskQueue, worker.Options{WorkerStopTimeout: stopTimeout, OnFatalError: onFatal})
+	general := worker.New(c, workflows.TaskQueue, worker.Options{
+		WorkerStopTimeout: stopTimeout, OnFatalError: onFatal,
+		// A bulk run has far more workflow tasks than a quiet day.
+		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+	})
 	workflows.Register(general, workflows.Options{SettleDelay: cfg.SettleDelay})
 	acts.RegisterGeneral(general)
 
@@ -123,7 +134,7 @@ func serve(ctx context.Context, c client.Client, acts *activities.Activities, cf
 		WorkerStopTimeout: stopTimeout, OnFatalError: onFatal,
 		DisableWorkflowWorker:              true,
 		TaskQueueActivitiesPerSecond:       cfg.OneLogin.MaxRPS,
-		MaxConcurrentActivityExecutionSize: oneLoginSlots,
+		MaxConcurrentActivityExecutionSize: oneLoginSlots(cfg.OneLogin.MaxRPS),
 	})
 	acts.RegisterOneLogin(oneLogin)
 
