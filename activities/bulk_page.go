@@ -153,8 +153,11 @@ func (s *snapshot) item(ctx context.Context, v verdict, dryRun bool) (BulkItem, 
 	}
 	if item.Digest != planned {
 		item.Outcome, item.Order = employee.Failed, nil
-		item.Reason = "This person's state has moved since the plan was made, so nothing was changed; make a new plan"
+		item.Reason = reasonMoved
 	}
 	item.Changes, item.Digest = nil, ""
 	return item, nil
 }
+
+// reasonMoved is said of a change of a plan that is not made.
+const reasonMoved = "This person's state has moved since the plan was made, so nothing was changed; make a new plan"

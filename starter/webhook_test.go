@@ -70,10 +70,10 @@ func newEndpoint(t *testing.T) *endpoint {
 		}
 		e.signals = append(e.signals, delivery{id, event})
 		return nil
-	}, []string{secret, oldSecret}, zap.New(core))
+	}, func() []string { return []string{secret, oldSecret} }, zap.New(core))
 	e.hook.now = func() time.Time { return received }
 	ready := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ready") }
-	server := httptest.NewServer(routes(e.hook, ready))
+	server := httptest.NewServer(routes(e.hook, ready, http.NotFoundHandler()))
 	t.Cleanup(server.Close)
 	e.url = server.URL
 	return e
