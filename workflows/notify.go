@@ -22,9 +22,10 @@ const (
 const (
 	// NotifyDelay lets notices of the same moment go into one message.
 	NotifyDelay = 10 * time.Second
-	// NotifyAgain is how long nothing is told twice. What is still so after
-	// that is told again.
-	NotifyAgain = 24 * time.Hour
+	// notifyAgain is how long nothing is told twice. What is still so after
+	// that is told again: a decision that nobody takes, weekly.
+	notifyAgain     = 24 * time.Hour
+	notifyHeldAgain = 7 * 24 * time.Hour
 	// maxTold bounds what is remembered. What is forgotten may be told again.
 	maxTold = 5000
 	// sendPatience is how long a message is tried: after that it is old news.
@@ -38,10 +39,11 @@ type NotifyInput struct {
 	Told    []Told          `json:"told,omitempty"`
 }
 
-// Told is what was told of late, in the order of the telling.
+// Told is what was told of late.
 type Told struct {
-	Key string    `json:"key"`
-	At  time.Time `json:"at"`
+	Key string `json:"key"`
+	// Until is when it may be told again.
+	Until time.Time `json:"until"`
 }
 
 // notifier collects what needs a person, from all workers, and tells it once.
@@ -83,7 +85,7 @@ func (n *notifier) receive(ctx workflow.Context) {
 		n.take(notice)
 		notice = notify.Notice{}
 	}
-	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%d notice(s) to tell; %d were told within the last %s and are not told again.", len(n.Pending), len(n.Told), NotifyAgain))
+	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%d notice(s) to tell; %d were told of late and are not told again.", len(n.Pending), len(n.Told)))
 }
 
 func (n *notifier) take(notice notify.Notice) {
@@ -97,7 +99,7 @@ func (n *notifier) take(notice notify.Notice) {
 
 // forget drops what was told long ago.
 func (n *notifier) forget(now time.Time) {
-	n.Told = slices.DeleteFunc(n.Told, func(t Told) bool { return !now.Before(t.At.Add(NotifyAgain)) })
+	n.Told = slices.DeleteFunc(n.Told, func(t Told) bool { return !now.Before(t.Until) })
 	if surplus := len(n.Told) - maxTold; surplus > 0 {
 		n.Told = slices.Delete(n.Told, 0, surplus)
 	}
@@ -125,15 +127,19 @@ func (n *notifier) send(ctx workflow.Context) {
 		return
 	}
 	for _, notice := range batch {
-		n.Told = append(n.Told, Told{Key: notice.Key(), At: workflow.Now(ctx)})
+		again := notifyAgain
+		if notice.Kind == notify.Held {
+			again = notifyHeldAgain
+		}
+		n.Told = append(n.Told, Told{Key: notice.Key(), Until: workflow.Now(ctx).Add(again)})
 	}
 }
 
 // wait blocks until a notice comes, or until there is something to forget.
 func (n *notifier) wait(ctx workflow.Context) {
 	if n.alarm == nil {
-		oldest := n.Told[0].At.Add(NotifyAgain)
-		n.alarm = workflow.NewTimerWithOptions(ctx, positive(oldest.Sub(workflow.Now(ctx))), workflow.TimerOptions{Summary: "What was told may be told again"})
+		first := slices.MinFunc(n.Told, func(a, b Told) int { return a.Until.Compare(b.Until) })
+		n.alarm = workflow.NewTimerWithOptions(ctx, positive(first.Until.Sub(workflow.Now(ctx))), workflow.TimerOptions{Summary: "What was told may be told again"})
 	}
 	selector := workflow.NewSelector(ctx)
 	selector.AddReceive(n.signals, func(c workflow.ReceiveChannel, _ bool) {
