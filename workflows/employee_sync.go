@@ -368,6 +368,9 @@ func (s *employeeSync) pass(ctx workflow.Context) {
 	err := s.readAndAct(ctx, taken, final)
 
 	overtaken := errors.Is(err, errOvertaken)
+	if err == nil && s.look.Phase == lifecycle.PhaseLeave {
+		taken.EndsAt = time.Time{} // the look that confirms it is in no hurry
+	}
 	if overtaken || !settled {
 		s.EmployeeState.Inbox = taken.PutBack(s.EmployeeState.Inbox)
 	}

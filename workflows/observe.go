@@ -13,8 +13,8 @@ import (
 // so. Whether it has ended is only known when Bob has been read.
 func (s *employeeSync) accessEnds(now time.Time, taken Inbox) time.Time {
 	switch {
-	case taken.Urgent || taken.Signs.Leaving || taken.Signs.Deleted:
-		return taken.First
+	case !taken.EndsAt.IsZero():
+		return taken.EndsAt
 	case s.Wake.Why == wakeLeave && !s.Wake.Target.IsZero() && !now.Before(s.Wake.Target):
 		return s.Wake.Target
 	default:
