@@ -169,7 +169,7 @@ func TestSurvey(t *testing.T) {
 		after  time.Duration
 		want   string
 	}{
-		"before the first look": {},
+		"before the first look":  {},
 		"a look that is too old": {survey: dispatch.Survey{At: now, Tracked: true}, after: surveyLife + time.Second},
 		"without search attributes": {
 			survey: dispatch.Survey{At: now, BulkEnds: []dispatch.BulkRunEnd{{Status: dispatch.BulkFailed, At: now.Add(-time.Hour)}}},
