@@ -27,7 +27,7 @@ const (
 // Temporal has the event in its database; until then Bob has it and delivers
 // it again. Nothing of a body but ids and the type is ever logged.
 type webhook struct {
-	signal  func(ctx context.Context, employeeID string, e employee.Event) error
+	signal func(ctx context.Context, employeeID string, e employee.Event) error
 	// secrets returns those that Bob may sign with now.
 	secrets func() []string
 	log     *zap.Logger
