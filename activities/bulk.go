@@ -30,8 +30,8 @@ func (k BulkKey) Compare(o BulkKey) int {
 // BulkItem is one person who is not in line.
 type BulkItem struct {
 	Key BulkKey `json:"key"`
-	// Outcome is what is planned. Failed items have no child: Reason says what
-	// a person has to mend.
+	// Outcome is what is planned. Failed and moved items have no child: Reason
+	// says what a person has to do.
 	Outcome employee.Outcome `json:"outcome"`
 	Reason  string           `json:"reason,omitempty"`
 	// Order travels with the child; nil where the child reads for itself.
@@ -149,7 +149,8 @@ type BulkPageResult struct {
 	Settled int `json:"settled,omitempty"`
 	// Next is the key of the last person looked at, handed out or settled.
 	Next BulkKey `json:"next"`
-	// Last: nobody comes after these.
+	// Left is how many come after these at the most. Last: nobody does.
+	Left   int         `json:"left,omitempty"`
 	Last   bool        `json:"last,omitempty"`
 	Budget *BulkBudget `json:"budget,omitempty"`
 }

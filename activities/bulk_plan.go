@@ -43,6 +43,9 @@ type verdict struct {
 	missingManager bool
 	// write is what differs, for a person who has a user.
 	write mapping.Attributes
+	// overtaken: another run of the person's workflow has ended since the
+	// reading.
+	overtaken bool
 	// read, match, status and notes are for a person who asks why.
 	read   ReadEmployeeResult
 	match  match
@@ -177,7 +180,7 @@ func (p *planner) again(ctx context.Context, v *verdict) error {
 // awaited: the person's manager is about to have a user. Nobody links a leaver
 // to one later.
 func (v *verdict) awaited(creating map[string]bool) bool {
-	return v.missingManager && creating[v.manager] && v.Order.Decision.Standing != lifecycle.StandingLeft
+	return v.missingManager && creating[v.manager] && v.Order != nil && v.Order.Decision.Standing != lifecycle.StandingLeft
 }
 
 // lateOf is the moment that a workflow waits for that has provisioned already.

@@ -84,7 +84,7 @@ func noticesOf(in, out any, err error) []notify.Notice {
 		for _, item := range out.Items {
 			// Nobody else looks at these: they have no workflow of their own.
 			// What has moved since a plan was made is for whoever applies it.
-			if item.Outcome == employee.Failed && item.Reason != reasonMoved {
+			if item.Outcome == employee.Failed {
 				notices = append(notices, notify.Notice{Kind: notify.Conflict, EmployeeID: item.Key.EmployeeID})
 			}
 		}

@@ -182,7 +182,7 @@ func (w *world) restart() {
 			}
 			return known, w.recallErr
 		},
-		EndedSince: func(_ context.Context, id string, _ time.Time) (bool, error) { return w.ended[id], w.broken },
+		EndedSince: func(context.Context, []string, time.Time) (map[string]bool, error) { return w.ended, w.broken },
 		Waiting:    func(context.Context) (map[string]time.Time, error) { return w.due, w.broken },
 		OtherBulk:  func(context.Context, string, string) (string, error) { return w.other, w.broken },
 		Ended: func(_ context.Context, id string) (activities.BulkEnd, bool, error) {
@@ -314,6 +314,14 @@ func (w *world) deleteUser(id int64) {
 	require.Equal(w.t, http.StatusNoContent, rec.Code)
 }
 
+// change merges into a OneLogin user behind everybody's back.
+func (w *world) change(id int64, attributes string) {
+	w.t.Helper()
+	rec := httptest.NewRecorder()
+	w.one.ServeHTTP(rec, httptest.NewRequest(http.MethodPut, fmt.Sprintf("/_sim/users/%d", id), strings.NewReader(attributes)))
+	require.Equal(w.t, http.StatusOK, rec.Code, rec.Body)
+}
+
 func (w *world) forgetCalls() {
 	w.oneCalls.ResetCalls()
 	w.bobCalls.ResetCalls()
@@ -324,6 +332,7 @@ func (w *world) forgetCalls() {
 func (w *world) calls() calls {
 	made := calls(w.oneCalls.Calls())
 	delete(made, "POST /auth/oauth2/v2/token")
+	delete(made, find+"?page") // counted as find already
 	return made
 }
 

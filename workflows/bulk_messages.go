@@ -120,6 +120,10 @@ func (in *BulkSyncInput) Validate() error {
 	if len(in.Apply) > MaxApply {
 		mistakes = append(mistakes, fmt.Sprintf("apply holds %d changes, and at most %d fit into one run", len(in.Apply), MaxApply))
 	}
+	if in.Apply != nil && len(in.Apply) == 0 {
+		// Left out on its way through JSON, it would mean everybody.
+		mistakes = append(mistakes, "apply holds no changes: there is nothing to do")
+	}
 	if in.Apply != nil && (in.DryRun || in.Force || len(in.EmployeeIDs) > 0) {
 		mistakes = append(mistakes, "apply goes with neither dryRun nor force nor employeeIds: it is exactly one plan")
 	}
@@ -180,7 +184,7 @@ type BulkProgress struct {
 	// the rest will be at that rate.
 	PerMinute float64   `json:"perMinute,omitempty"`
 	EndsAt    time.Time `json:"endsAt,omitzero"`
-	// Failures are the first that failed or were held; FailuresOmitted counts
+	// Failures are the first that failed, were held, or have moved; FailuresOmitted counts
 	// the rest.
 	Failures        []BulkFailure `json:"failures,omitempty"`
 	FailuresOmitted int           `json:"failuresOmitted,omitempty"`

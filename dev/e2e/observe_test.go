@@ -182,8 +182,8 @@ func checkDeployed(t *testing.T, all ...metrics) {
 func TestALeaverWhoIsNotSuspendedShows(t *testing.T) {
 	t.Parallel()
 	stories := map[string][]string{
-		"the event starts the workflow":         {"employee.left"},
-		"the event overtakes another":           {"employee.updated", "employee.left"},
+		"the event starts the workflow":          {"employee.left"},
+		"the event overtakes another":            {"employee.updated", "employee.left"},
 		"Bob shows it when the event is settled": {"employee.left"},
 	}
 	for name, events := range stories {
