@@ -46,6 +46,13 @@ lint: ## Format, static checks, determinism of workflows, known vulnerabilities
 	*) echo "govulncheck: not run, its database cannot be reached from here" ;; \
 	esac
 
+.PHONY: rules
+rules: ## Check and test the alert rules with promtool, from Debian's package prometheus
+	@command -v promtool >/dev/null || { echo "promtool is missing: apt-get install prometheus"; exit 1; }
+	promtool check rules deploy/alerts.yaml
+	promtool test rules deploy/alerts_test.yaml
+	go test -count=1 ./deploy
+
 .PHONY: fuzz
 fuzz: ## Fuzz every parser of what comes from outside, half a minute each
 	@grep -rhoE --include='*_test.go' --with-filename '^func Fuzz[A-Za-z]+' . | while IFS=: read -r file name; do \

@@ -13,6 +13,7 @@ import (
 
 	"bob-onelogin/activities"
 	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
 )
 
 const (
@@ -263,7 +264,11 @@ func (b *bulkSync) startChild(ctx workflow.Context, item activities.BulkItem) {
 		StaticSummary:     "Bob employee " + id + " → OneLogin",
 	}
 	if b.Snapshot.SearchAttributes {
-		o.TypedSearchAttributes = temporal.NewSearchAttributes(SyncStateKey.ValueSet(string(Syncing)))
+		shown := []temporal.SearchAttributeUpdate{SyncStateKey.ValueSet(string(Syncing))}
+		if item.Order != nil && item.Order.Decision.Phase == lifecycle.PhaseLeave {
+			shown = append(shown, SyncDueAtKey.ValueSet(workflow.Now(ctx)))
+		}
+		o.TypedSearchAttributes = temporal.NewSearchAttributes(shown...)
 	}
 	future := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(apart, o), EmployeeSyncName, EmployeeSyncInput{Bulk: &FromBulk{
 		ReportTo: workflow.GetInfo(ctx).WorkflowExecution.ID, Order: item.Order,

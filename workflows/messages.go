@@ -35,6 +35,10 @@ const (
 )
 
 // Search attributes. They are never encrypted and carry no personal data.
+//
+// SyncDueAt is the moment that is waited for. Together with Syncing it lies in
+// the past only where it tells since when somebody's access should have ended,
+// or may have: of an event that came in, or a date of leaving.
 var (
 	SyncStateKey = temporal.NewSearchAttributeKeyKeyword("SyncState")
 	SyncDueAtKey = temporal.NewSearchAttributeKeyTime("SyncDueAt")

@@ -100,10 +100,20 @@ type Worker struct {
 	Bob              Bob
 	OneLogin         OneLogin
 	Payloads         Payloads
+	Notify           Notify
 	SettleDelay      time.Duration `env:"BOB_SETTLE_DELAY" envDefault:"30s"`
 	ProvisioningFile string        `env:"PROVISIONING_FILE"`
-	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info"`
+	// MetricsAddr is where metrics and readiness are served; see Metrics.
+	MetricsAddr string `env:"METRICS_ADDR" envDefault:":9464"`
+	LogLevel    string `env:"LOG_LEVEL" envDefault:"info"`
 }
+
+// metricsOff as METRICS_ADDR opens no port. An empty variable is none that was
+// set, here as everywhere.
+const metricsOff = "off"
+
+// Metrics returns where metrics and readiness are served, and whether at all.
+func (w *Worker) Metrics() (addr string, on bool) { return w.MetricsAddr, w.MetricsAddr != metricsOff }
 
 // Starter is the configuration of the webhook endpoint and of the operator's
 // commands.
@@ -245,7 +255,10 @@ func describe(t reflect.Type) string {
 // Validate reports everything that is wrong with the configuration.
 func (w *Worker) Validate() error {
 	mistakes := []error{
-		w.Bob.Validate(), w.OneLogin.Validate(), w.Payloads.Validate(), validLogLevel(w.LogLevel),
+		w.Bob.Validate(), w.OneLogin.Validate(), w.Payloads.Validate(), w.Notify.Validate(), validLogLevel(w.LogLevel),
+	}
+	if addr, on := w.Metrics(); on {
+		mistakes = append(mistakes, validAddr("METRICS_ADDR", addr, ":9464, or off"))
 	}
 	if w.SettleDelay < 0 || w.SettleDelay > 10*time.Minute {
 		mistakes = append(mistakes, errors.New("BOB_SETTLE_DELAY: must lie between 0s and 10m; Bob's reads lag up to 20s"))

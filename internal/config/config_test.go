@@ -68,6 +68,7 @@ func TestLoadWorkerDefaults(t *testing.T) {
 		Bob:         Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, BaseURL: "https://api.hibob.com/v1"},
 		OneLogin:    OneLogin{ClientID: "client-sample", ClientSecret: loginSecret, Region: "us", MaxRPS: 8, PageLimit: 100},
 		SettleDelay: 30 * time.Second,
+		MetricsAddr: ":9464",
 		LogLevel:    "info",
 	}
 	tests := map[string]environment{
@@ -75,7 +76,7 @@ func TestLoadWorkerDefaults(t *testing.T) {
 		"set to nothing, as a compose file does": {
 			"BOB_BASE_URL": "", "ONELOGIN_REGION": "", "ONELOGIN_SUBDOMAIN": "", "ONELOGIN_BASE_URL": "", "ONELOGIN_MAX_RPS": "", "ONELOGIN_PAGE_LIMIT": "",
 			"BOB_SETTLE_DELAY": "", "PROVISIONING_FILE": "", "LOG_LEVEL": "", "BOB_SERVICE_USER_TOKEN_FILE": "", "ONELOGIN_CLIENT_SECRET_FILE": "",
-			"PAYLOAD_KEYS": "", "PAYLOAD_KEYS_FILE": "",
+			"PAYLOAD_KEYS": "", "PAYLOAD_KEYS_FILE": "", "METRICS_ADDR": "", "NOTIFY_URL": "", "NOTIFY_URL_FILE": "", "NOTIFY_UI_URL": "",
 		},
 		"other variables": {"HOME": "/nowhere", "TEMPORAL_ADDRESS": "localhost:7233"},
 	}
@@ -91,11 +92,13 @@ func TestLoadWorkerDefaults(t *testing.T) {
 func TestLoadWorkerReadsEveryVariable(t *testing.T) {
 	policy := file(t, "status: follow_bob\n")
 	token, secret := file(t, "\n "+bobSecret+" \n"), file(t, loginSecret)
+	notify := file(t, "https://hooks.example.com/s3cret\n")
 	got, err := LoadWorker(environment{
 		"BOB_SERVICE_USER_ID": "SERVICE-sample", "BOB_SERVICE_USER_TOKEN_FILE": token, "BOB_BASE_URL": "https://api.sandbox.hibob.com/v1",
 		"BOB_SETTLE_DELAY": "1m", "ONELOGIN_CLIENT_ID": "client-sample", "ONELOGIN_CLIENT_SECRET_FILE": secret,
 		"ONELOGIN_REGION": "eu", "ONELOGIN_SUBDOMAIN": "acme", "ONELOGIN_BASE_URL": "http://127.0.0.1:8092", "ONELOGIN_MAX_RPS": "2.5", "ONELOGIN_PAGE_LIMIT": "50",
-		"PROVISIONING_FILE": policy, "LOG_LEVEL": "debug",
+		"PROVISIONING_FILE": policy, "METRICS_ADDR": "127.0.0.1:9100", "LOG_LEVEL": "debug",
+		"NOTIFY_URL_FILE": notify, "NOTIFY_UI_URL": "https://temporal.example.com",
 	}.list())
 	require.NoError(t, err)
 	require.Equal(t, Worker{
@@ -104,7 +107,8 @@ func TestLoadWorkerReadsEveryVariable(t *testing.T) {
 			ClientID: "client-sample", ClientSecret: loginSecret, ClientSecretFile: secret,
 			Region: "eu", Subdomain: "acme", BaseURL: "http://127.0.0.1:8092", MaxRPS: 2.5, PageLimit: 50,
 		},
-		SettleDelay: time.Minute, ProvisioningFile: policy, LogLevel: "debug",
+		Notify:      Notify{URL: "https://hooks.example.com/s3cret", URLFile: notify, UIURL: "https://temporal.example.com"},
+		SettleDelay: time.Minute, ProvisioningFile: policy, MetricsAddr: "127.0.0.1:9100", LogLevel: "debug",
 	}, got)
 }
 
@@ -167,6 +171,13 @@ func TestLoadWorkerRefuses(t *testing.T) {
 		{"a delay into the past", environment{"BOB_SETTLE_DELAY": "-1s"}, "BOB_SETTLE_DELAY: must lie between"},
 		{"a delay of an hour", environment{"BOB_SETTLE_DELAY": "1h"}, "BOB_SETTLE_DELAY: must lie between"},
 		{"a policy that is not there", environment{"PROVISIONING_FILE": "/nowhere/policy.yaml"}, "PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file"},
+		{"metrics nowhere", environment{"METRICS_ADDR": "9464"}, "METRICS_ADDR: must be host:port or :port, such as :9464, or off"},
+		{"a notification over plain http", environment{"NOTIFY_URL": "http://hooks.example.com/" + loginSecret}, "NOTIFY_URL: must be the whole https:// URL"},
+		{"a notification to a token", environment{"NOTIFY_URL": loginSecret}, "NOTIFY_URL: must be the whole https:// URL"},
+		{"a notification from an empty file", environment{"NOTIFY_URL_FILE": empty}, "NOTIFY_URL_FILE: the file that it names is empty"},
+		{"a notification from both", environment{"NOTIFY_URL": "https://hooks.example.com/" + loginSecret, "NOTIFY_URL_FILE": empty}, "NOTIFY_URL and NOTIFY_URL_FILE: set one of them, not both"},
+		{"links that nobody can follow", environment{"NOTIFY_UI_URL": "temporal.example.com"}, "NOTIFY_UI_URL: must be the address"},
+		{"links with a password", environment{"NOTIFY_UI_URL": "https://me:" + loginSecret + "@temporal.example.com"}, "NOTIFY_UI_URL: must be the address"},
 		{"an unknown log level", environment{"LOG_LEVEL": "loud"}, `LOG_LEVEL: "loud" is not one of`},
 	}
 	for _, test := range tests {

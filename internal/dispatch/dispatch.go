@@ -41,7 +41,11 @@ func New(c client.Client, namespace string) *Dispatcher {
 // Signal delivers an event to an employee's workflow, starting it if it does
 // not run. When it returns nil, the server has the event in its database.
 func (d *Dispatcher) Signal(ctx context.Context, employeeID string, e employee.Event) error {
-	_, err := withTracking(ctx, d, employeeID, workflows.InitialState(e.Type), func(o client.StartWorkflowOptions) (client.WorkflowRun, error) {
+	shown := []temporal.SearchAttributeUpdate{workflows.SyncStateKey.ValueSet(string(workflows.InitialState(e.Type)))}
+	if e.Type.Urgent() && !e.ReceivedAt.IsZero() {
+		shown = append(shown, workflows.SyncDueAtKey.ValueSet(e.ReceivedAt))
+	}
+	_, err := withTracking(ctx, d, employeeID, shown, func(o client.StartWorkflowOptions) (client.WorkflowRun, error) {
 		return d.client.SignalWithStartWorkflow(ctx, o.ID, workflows.EventSignal, e, o, workflows.EmployeeSyncName, workflows.EmployeeSyncInput{})
 	})
 	if err != nil {
@@ -71,7 +75,7 @@ var ErrNoAnswer = errors.New("no answer in time")
 // if it does not run, and returns what it came to. It waits for an answer as
 // long as ctx lets it, and returns ErrNoAnswer after that.
 func (d *Dispatcher) SyncNow(ctx context.Context, employeeID string) (workflows.Result, error) {
-	handle, err := withTracking(ctx, d, employeeID, workflows.Syncing, func(o client.StartWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	handle, err := withTracking(ctx, d, employeeID, []temporal.SearchAttributeUpdate{workflows.SyncStateKey.ValueSet(string(workflows.Syncing))}, func(o client.StartWorkflowOptions) (client.WorkflowUpdateHandle, error) {
 		o.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 		return d.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 			StartWorkflowOperation: d.client.NewWithStartWorkflowOperation(o, workflows.EmployeeSyncName, workflows.EmployeeSyncInput{}),
@@ -114,14 +118,14 @@ func startOptions(employeeID string) client.StartWorkflowOptions {
 	}
 }
 
-// withTracking starts with the first search attribute set where the namespace
-// has it, and without where the server does not accept it (yet).
-func withTracking[T any](ctx context.Context, d *Dispatcher, employeeID string, state workflows.SyncState, start func(client.StartWorkflowOptions) (T, error)) (T, error) {
+// withTracking starts with the first search attributes set where the namespace
+// has them, and without where the server does not accept them (yet).
+func withTracking[T any](ctx context.Context, d *Dispatcher, employeeID string, shown []temporal.SearchAttributeUpdate, start func(client.StartWorkflowOptions) (T, error)) (T, error) {
 	o := startOptions(employeeID)
 	if !d.Tracked(ctx) {
 		return start(o)
 	}
-	o.TypedSearchAttributes = temporal.NewSearchAttributes(workflows.SyncStateKey.ValueSet(string(state)))
+	o.TypedSearchAttributes = temporal.NewSearchAttributes(shown...)
 	out, err := start(o)
 	var invalid *serviceerror.InvalidArgument
 	if !errors.As(err, &invalid) {
