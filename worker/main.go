@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"sync"
@@ -35,11 +36,17 @@ import (
 const (
 	// stopTimeout lets running activities end their calls on a graceful stop.
 	stopTimeout = 25 * time.Second
-	// oneLoginSlots is how many activities that call OneLogin a worker runs
-	// at once. It is small because a slot that is taken is not given up for
-	// something more urgent.
-	oneLoginSlots = 4
+	// fewestSlots and mostSlots bound how many activities that call OneLogin a
+	// worker runs at once.
+	fewestSlots, mostSlots = 4, 16
 )
+
+// oneLoginSlots is how many activities that call OneLogin a worker runs at
+// once: what it may call in a second. More would only wait for their turn, and
+// a slot that is taken is not given up for something more urgent.
+func oneLoginSlots(maxRPS float64) int {
+	return min(max(int(math.Ceil(maxRPS)), fewestSlots), mostSlots)
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -182,17 +189,20 @@ func serve(
 		WorkerStopTimeout: stopTimeout, OnFatalError: func(err error) { failed <- err }, Interceptors: interceptors,
 	}
 
-	general := worker.New(c, workflows.TaskQueue, common)
+	options := common
+	// A bulk run has far more workflow tasks than a quiet day.
+	options.WorkflowTaskPollerBehavior = worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
+	general := worker.New(c, workflows.TaskQueue, options)
 	workflows.Register(general, o)
 	acts.RegisterGeneral(general)
 
-	options := common
+	options = common
 	options.DisableWorkflowWorker = true
 	own := worker.New(c, acts.Queue, options)
 	acts.RegisterOwn(own)
 
 	options.TaskQueueActivitiesPerSecond = oneLoginMaxRPS
-	options.MaxConcurrentActivityExecutionSize = oneLoginSlots
+	options.MaxConcurrentActivityExecutionSize = oneLoginSlots(oneLoginMaxRPS)
 	oneLogin := worker.New(c, workflows.OneLoginTaskQueue, options)
 	acts.RegisterOneLogin(oneLogin)
 

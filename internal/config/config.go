@@ -298,8 +298,8 @@ func (o *OneLogin) Validate() error {
 		mistakes = append(mistakes, errors.New("ONELOGIN_PAGE_LIMIT: must lie between 1 and 1000; 100 is what is proven on live accounts"))
 	}
 	// Written this way round, it refuses NaN as well.
-	if !(o.MaxRPS > 0 && o.MaxRPS <= 100) {
-		mistakes = append(mistakes, errors.New("ONELOGIN_MAX_RPS: must be above 0 and at most 100; 5 to 10 is safe"))
+	if !(o.MaxRPS > 0 && o.MaxRPS <= 1000) {
+		mistakes = append(mistakes, errors.New("ONELOGIN_MAX_RPS: must be above 0 and at most 1000; 5 to 10 is safe, and OneLogin refuses about 100 a second"))
 	}
 	return errors.Join(mistakes...)
 }

@@ -162,7 +162,7 @@ func TestLoadWorkerRefuses(t *testing.T) {
 		{"OneLogin over plain http", environment{"ONELOGIN_BASE_URL": "http://acme.onelogin.com"}, "ONELOGIN_BASE_URL: must begin with https://"},
 		{"no calls a second", environment{"ONELOGIN_MAX_RPS": "0"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"fewer than no calls a second", environment{"ONELOGIN_MAX_RPS": "-1"}, "ONELOGIN_MAX_RPS: must be above 0"},
-		{"more calls a second than OneLogin takes", environment{"ONELOGIN_MAX_RPS": "101"}, "ONELOGIN_MAX_RPS: must be above 0"},
+		{"more calls a second than anybody takes", environment{"ONELOGIN_MAX_RPS": "1001"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"calls a second that are no number", environment{"ONELOGIN_MAX_RPS": "NaN"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"users on no page", environment{"ONELOGIN_PAGE_LIMIT": "0"}, "ONELOGIN_PAGE_LIMIT: must lie between 1 and 1000"},
 		{"more users a page than anybody takes", environment{"ONELOGIN_PAGE_LIMIT": "1001"}, "ONELOGIN_PAGE_LIMIT: must lie between 1 and 1000"},
