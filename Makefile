@@ -52,6 +52,11 @@ fuzz: ## Fuzz every parser of what comes from outside, half a minute each
 		go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime 30s "$$(dirname "$$file")"; \
 	done
 
+.PHONY: bench
+bench: $(CLI) ## Measure a bulk run: against a fan-out of empty workflows, and over 20,000 employees
+	go build -o bin/bench ./dev/bench
+	exec bin/bench
+
 .PHONY: histories
 histories: $(CLI) ## Record anew the workflow histories that the replay tests use
 	go test ./dev/e2e -count=1 -timeout 10m -record

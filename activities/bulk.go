@@ -30,8 +30,8 @@ func (k BulkKey) Compare(o BulkKey) int {
 // BulkItem is one person who is not in line.
 type BulkItem struct {
 	Key BulkKey `json:"key"`
-	// Outcome is what is planned. Failed items have no child: Reason says what
-	// a person has to mend.
+	// Outcome is what is planned. Failed and moved items have no child: Reason
+	// says what a person has to do.
 	Outcome employee.Outcome `json:"outcome"`
 	Reason  string           `json:"reason,omitempty"`
 	// Order travels with the child; nil where the child reads for itself.

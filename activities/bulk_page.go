@@ -152,7 +152,7 @@ func (s *snapshot) item(ctx context.Context, v verdict, dryRun bool) (BulkItem, 
 		return item, nil
 	}
 	if item.Digest != planned {
-		item.Outcome, item.Order = employee.Failed, nil
+		item.Outcome, item.Order = employee.Moved, nil
 		item.Reason = "This person's state has moved since the plan was made, so nothing was changed; make a new plan"
 	}
 	item.Changes, item.Digest = nil, ""

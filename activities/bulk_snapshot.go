@@ -398,6 +398,19 @@ func (r *reading) notShown() int {
 	return missing
 }
 
+// maxReasons bounds the reasons that are told apart: some name ids.
+const (
+	maxReasons   = 20
+	otherReasons = "other reasons; `starter explain` tells a person's"
+)
+
+func (r *BulkSnapshotResult) skippedFor(reason string) {
+	if _, known := r.SkippedFor[reason]; !known && len(r.SkippedFor) >= maxReasons {
+		reason = otherReasons
+	}
+	r.SkippedFor[reason]++
+}
+
 // sort keeps a person as a candidate, or counts them as settled.
 func (s *snapshot) sort(v verdict, r *reading, out *BulkSnapshotResult) error {
 	id := v.Key.EmployeeID
@@ -407,7 +420,7 @@ func (s *snapshot) sort(v verdict, r *reading, out *BulkSnapshotResult) error {
 	if v.inLine && !s.force {
 		out.Settled[v.Outcome]++
 		if v.Outcome == employee.Skipped {
-			out.SkippedFor[v.Reason]++
+			out.skippedFor(v.Reason)
 		}
 		return nil
 	}

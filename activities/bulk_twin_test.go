@@ -3,8 +3,6 @@ package activities_test
 import (
 	"fmt"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -137,10 +135,7 @@ func (w *world) populate(users []map[string]any) {
 		w.one.Seed(u)
 	}
 	for id, manager := range managers {
-		body := fmt.Sprintf(`{"manager_user_id":%d}`, manager)
-		rec := httptest.NewRecorder()
-		w.one.ServeHTTP(rec, httptest.NewRequest(http.MethodPut, fmt.Sprintf("/_sim/users/%d", id), strings.NewReader(body)))
-		require.Equal(w.t, http.StatusOK, rec.Code, rec.Body)
+		w.change(id.(int64), fmt.Sprintf(`{"manager_user_id":%d}`, manager))
 	}
 }
 

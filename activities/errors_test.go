@@ -67,6 +67,13 @@ func TestTranslate(t *testing.T) {
 		{name: "OneLogin: server error", err: &onelogin.ServerError{Failure: oneFailed(502)}, kind: ErrUnavailable},
 		{name: "OneLogin: no answer", err: &onelogin.TransportError{Failure: oneFailed(0), Reason: "timed out"}, kind: ErrUnavailable},
 
+		{name: "a snapshot is lost", err: errSnapshotLost, kind: ErrSnapshotLost, permanent: true, category: benign},
+		{name: "a bulk run's reading is outdated", err: errOutdated, kind: ErrOutdated, permanent: true, category: benign},
+		{name: "Bob shows too few", err: &tooFewShownError{shown: 1, linked: 2, percent: 80}, kind: ErrBobShowsTooFew, permanent: true},
+		{name: "another bulk run", err: &bulkRunningError{workflowID: "bulk-sync"}, kind: ErrAlreadyRunning, permanent: true},
+		{name: "a bulk run's reserve", err: &budgetReservedError{left: 3, reserve: 5, until: now.Add(10 * time.Minute)}, kind: ErrBudgetReserved, least: 9 * time.Minute, most: 12 * time.Minute, category: benign},
+		{name: "a list that shifts", err: errShifted, kind: ErrUnavailable},
+
 		{name: "canceled", err: context.Canceled, kind: ErrUnavailable, category: benign},
 		{name: "out of time", err: context.DeadlineExceeded, kind: ErrUnavailable},
 		{name: "anything else", err: errors.New("something"), kind: ErrUnavailable},
@@ -82,9 +89,10 @@ func TestTranslate(t *testing.T) {
 			require.Equal(t, test.category, app.Category())
 			require.GreaterOrEqual(t, app.NextRetryDelay(), test.least)
 			require.LessOrEqual(t, app.NextRetryDelay(), test.most)
-			if test.kind == ErrConflict {
+			switch test.kind {
+			case ErrConflict, ErrBudgetReserved, ErrBobShowsTooFew, ErrAlreadyRunning:
 				require.Equal(t, wrapped.Error(), app.Message(), "a sentence by itself")
-			} else {
+			default:
 				require.Equal(t, "do the work: "+wrapped.Error(), app.Message())
 			}
 			require.NoError(t, app.Unwrap(), "the cause is in the text; its type means nothing to a server")

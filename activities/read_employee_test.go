@@ -152,6 +152,23 @@ func TestReadEmployee(t *testing.T) {
 			found: true, phase: lifecycle.PhaseLeave, standing: lifecycle.StandingLeft,
 		},
 		{
+			name:     "a department that is not shown",
+			settings: func(s *mapping.Settings) { s.Scope.Departments = []string{"Waves"} },
+			given: func(w *world) {
+				w.bobSettings(func(s *simbob.Settings) { s.HiddenFields = []string{"work.department"} })
+			},
+			found: true, phase: lifecycle.PhaseNone, standing: lifecycle.StandingUnknown, reason: "Out of scope: Bob's answer lacks work.department, which scope.departments asks for",
+		},
+		{
+			name:     "a leaver whose department is not shown is not out of scope",
+			settings: func(s *mapping.Settings) { s.Scope.Departments = []string{"Waves"} },
+			given: func(w *world) {
+				w.put(personID, inactive)
+				w.bobSettings(func(s *simbob.Settings) { s.HiddenFields = []string{"work.department"} })
+			},
+			found: true, phase: lifecycle.PhaseLeave, standing: lifecycle.StandingLeft,
+		},
+		{
 			name:     "a deleted person is not out of scope for want of a site",
 			settings: func(s *mapping.Settings) { s.Scope.Sites = []string{"London"} },
 			given:    func(w *world) { w.remove(personID) },
@@ -396,4 +413,22 @@ func TestMapFields(t *testing.T) {
 	w.settings.Rules = []mapping.Rule{{Target: "email", Field: "root.email"}, {Target: "username", Field: "root.email"}}
 	require.NoError(t, w.once(activities.MapFieldsName, employee.Record{ID: personID, Fields: map[string]any{"root.email": nil}}, &desired))
 	require.Contains(t, desired.Missing, "Bob has no root.email for this person yet")
+}
+
+func TestReadEmployeeTogetherWithOthers(t *testing.T) {
+	w := newWorld(t)
+	together := func(in *activities.ReadEmployeeInput) { in.Together = true }
+	alone, err := w.read()
+	require.NoError(t, err)
+	w.forgetCalls()
+	out, err := w.read(together)
+	require.NoError(t, err)
+	require.Equal(t, alone.Digest, out.Digest, "the read calls for the same")
+	require.Equal(t, map[string]int{"POST /v1/people/search": 1}, w.bobCalls.Calls())
+
+	require.NoError(t, w.bob.Remove(personID))
+	out, err = w.read(together)
+	require.NoError(t, err)
+	require.False(t, out.Found)
+	require.Equal(t, lifecycle.PhaseNone, out.Decision.Phase, "to be missing proves nothing")
 }

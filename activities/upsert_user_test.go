@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,11 @@ import (
 var everything = []string{
 	"custom_attributes.work_cell", "department", "email", "external_id",
 	"firstname", "lastname", "phone", "status", "title", "username",
+}
+
+// companyOnCreate gives new users the name of their site as company.
+func companyOnCreate(s *mapping.Settings) {
+	s.Rules = append(s.Rules, mapping.Rule{Target: "company", Field: "work.site", OnCreateOnly: true})
 }
 
 func TestUpsertUser(t *testing.T) {
@@ -235,6 +241,26 @@ func TestUpsertUser(t *testing.T) {
 			},
 			outcome: employee.Created, changed: everything, calls: calls{find: 1, define: 1, list: 1, create: 1},
 			user: attrs{"custom_attributes": map[string]any{"work_cell": "+44 7700 900001"}},
+		},
+		{
+			name:     "an attribute for new users alone, nobody there",
+			settings: companyOnCreate,
+			outcome:  employee.Created, changed: slices.Sorted(slices.Values(append(slices.Clone(everything), "company"))), calls: calls{find: 1, create: 1},
+			user: attrs{"company": "London"},
+		},
+		{
+			name:     "an attribute for new users alone, and the user is there",
+			settings: companyOnCreate,
+			given:    func(w *world) int64 { return w.user(attrs{"company": "Elsewhere"}) },
+			outcome:  employee.Unchanged, calls: calls{find: 1},
+			user: attrs{"company": "Elsewhere"},
+		},
+		{
+			name:     "an attribute for new users alone, and the user is adopted",
+			settings: companyOnCreate,
+			given:    func(w *world) int64 { return w.user(attrs{"external_id": nil, "company": "Elsewhere"}) },
+			outcome:  employee.Updated, changed: []string{"external_id"}, calls: calls{find: 2, create: 1, update: 1},
+			user: attrs{"company": "Elsewhere"},
 		},
 		{
 			name:    "no licence is free",

@@ -314,6 +314,14 @@ func (w *world) deleteUser(id int64) {
 	require.Equal(w.t, http.StatusNoContent, rec.Code)
 }
 
+// change merges into a OneLogin user behind everybody's back.
+func (w *world) change(id int64, attributes string) {
+	w.t.Helper()
+	rec := httptest.NewRecorder()
+	w.one.ServeHTTP(rec, httptest.NewRequest(http.MethodPut, fmt.Sprintf("/_sim/users/%d", id), strings.NewReader(attributes)))
+	require.Equal(w.t, http.StatusOK, rec.Code, rec.Body)
+}
+
 func (w *world) forgetCalls() {
 	w.oneCalls.ResetCalls()
 	w.bobCalls.ResetCalls()

@@ -25,7 +25,7 @@ type bulkCommand struct {
 	DryRun   bool     `xor:"what" help:"Write nothing anywhere; show what would change."`
 	Output   []string `type:"path" sep:"none" placeholder:"FILE" help:"Write the whole plan of a dry run: plan.json to apply it, plan.html to read it. May be given twice."`
 	Values   bool     `help:"Show old and new values in the table of a dry run. They are people's data."`
-	Apply    string   `xor:"what" type:"existingfile" placeholder:"PLAN.JSON" help:"Make exactly the changes of a plan; people whose state has moved since are refused."`
+	Apply    string   `xor:"what" type:"existingfile" placeholder:"FILE" help:"Make exactly the changes of a plan.json; people whose state has moved since are refused."`
 	Force    bool     `help:"A workflow for everybody, whether anything differs or not."`
 	Employee []string `sep:"none" placeholder:"ID" help:"Only this person, by Bob id or e-mail address. May be given several times."`
 	Window   int      `placeholder:"N" help:"How many people are dealt with at once (default 50)."`

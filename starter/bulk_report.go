@@ -31,7 +31,7 @@ func (b *bulk) report(ctx context.Context, v dispatch.BulkView) error {
 func verdict(v dispatch.BulkView) error {
 	failed := 0
 	if v.Progress != nil {
-		failed = v.Progress.Outcomes[employee.Failed]
+		failed = v.Progress.Outcomes[employee.Failed] + v.Progress.Outcomes[employee.Moved]
 	}
 	switch {
 	case v.Progress != nil && v.Progress.Cancelled:

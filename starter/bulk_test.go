@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -313,7 +315,7 @@ func TestDryRunWritesThePlan(t *testing.T) {
 	asJSON, asHTML := filepath.Join(dir, "plan.json"), filepath.Join(dir, "plan.html")
 	require.NoError(t, os.WriteFile(asJSON, []byte("an older plan"), 0o644))
 	require.NoError(t, o.bulk(bulkCommand{DryRun: true, Output: []string{asJSON, asHTML}}).start(t.Context(), workflows.BulkSyncInput{DryRun: true}))
-	require.Contains(t, o.out.String(), "59 people would change, and 1 needs somebody first. Nothing was written.")
+	require.Contains(t, o.out.String(), "59 people would change, 1 needs somebody first. Nothing was written.")
 	require.Contains(t, o.out.String(), "Wrote "+asJSON+": 60 people.")
 	require.NotContains(t, o.out.String(), sampleID(4), "the table is in the files")
 	for _, path := range []string{asJSON, asHTML} {
@@ -348,7 +350,7 @@ func TestApply(t *testing.T) {
 	plan, err := o.bulk(bulkCommand{}).plan(t.Context(), view)
 	require.NoError(t, err)
 	require.NoError(t, o.bulk(bulkCommand{}).apply(t.Context(), plan))
-	require.Equal(t, "The plan has 60 people.\n  59 applied: 59 updated\n  1 left out: the plan itself says that somebody has to mend something first\n", o.out.String())
+	require.Equal(t, "The plan has 60 people.\n  59 applied\n  1 left out: the plan itself says that somebody has to mend something first\n\nOutcome  People\nupdated  59\n", o.out.String())
 	applied := o.input("bulk-sync")
 	require.Len(t, applied.Apply, 59)
 	require.Equal(t, "d1", applied.Apply[sampleID(1)])
@@ -393,9 +395,9 @@ func TestApplyInParts(t *testing.T) {
 	o.work()
 	last := workflows.MaxApply + 2
 	require.NoError(t, o.bulk(bulkCommand{}).apply(t.Context(), o.planOf(last+1, nil)))
-	require.Contains(t, o.err.String(), "Part 1 of 2: 4000 people.")
+	require.Contains(t, o.err.String(), fmt.Sprintf("Part 1 of 2: %d people.", workflows.MaxApply))
 	require.Contains(t, o.err.String(), "Part 2 of 2: 3 people.")
-	require.Contains(t, o.out.String(), "4003 applied: 4003 updated")
+	require.Contains(t, o.out.String(), fmt.Sprintf("%d applied", last+1))
 	require.Len(t, o.input("bulk-sync").Apply, 3)
 }
 
@@ -615,6 +617,38 @@ func TestBar(t *testing.T) {
 	require.NotContains(t, b.String(), "\n")
 	s.close()
 	require.True(t, strings.HasSuffix(b.String(), "\r\x1b[2K"), "what follows begins on an empty line")
+}
+
+// A bar that is not in use draws nothing: not even by itself.
+func TestBarIsQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b output
+		s := &barScreen{out: &b}
+		s.show(workflows.BulkProgress{Phase: workflows.BulkReading})
+		s.show(halfway)
+		before := b.String()
+		time.Sleep(time.Minute)
+		require.Equal(t, before, b.String())
+		s.close()
+	})
+}
+
+func TestSummary(t *testing.T) {
+	outcomes := func(outcomes ...employee.Outcome) (p planFile) {
+		for _, o := range outcomes {
+			p.People = append(p.People, planPerson{Outcome: o})
+		}
+		return p
+	}
+	for want, p := range map[string]planFile{
+		"Nobody would change":                                                outcomes(),
+		"1 person would change":                                              outcomes(employee.Updated),
+		"Nobody would change, 1 needs somebody first":                        outcomes(employee.Failed),
+		"Nobody would change, 2 would wait for a date":                       outcomes(employee.Scheduled, employee.Scheduled),
+		"2 people would change, 1 would be looked at, 2 need somebody first": outcomes(employee.Created, employee.Unchanged, employee.Held, employee.Suspended, employee.Failed),
+	} {
+		require.Equal(t, want, p.Summary())
+	}
 }
 
 func TestExitErrorSaysWhatItWraps(t *testing.T) {

@@ -60,7 +60,7 @@ func (b *bulk) watch(ctx context.Context, run dispatch.BulkRun) (dispatch.BulkVi
 			return view, fmt.Errorf("the run %s is gone from the namespace", run.WorkflowID)
 		case time.Since(answered) > b.pace.patience:
 			return view, fmt.Errorf("nothing was heard of %s for %s, which %s; it goes on as soon as that is mended, and `starter bulk --run %s` shows it",
-				run.WorkflowID, b.pace.patience, trouble(err), run.WorkflowID)
+				run.WorkflowID, spell(b.pace.patience), trouble(err), run.WorkflowID)
 		default:
 			s.note(run.WorkflowID + " " + trouble(err) + "; asking again")
 		}
@@ -154,6 +154,8 @@ func (s *barScreen) renew(total int) {
 		progressbar.OptionSetWriter(s.out), progressbar.OptionSetWidth(barWidth), progressbar.OptionUseANSICodes(true),
 		progressbar.OptionShowDescriptionAtLineEnd(), progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionClearOnFinish(), progressbar.OptionSpinnerType(14),
+		// Else a bar without an end draws itself for ever, whatever follows it.
+		progressbar.OptionSetSpinnerChangeInterval(0),
 		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: "", BarEnd: ""}),
 	}
 	if total == 0 {
@@ -241,7 +243,7 @@ func standing(p workflows.BulkProgress, now time.Time) string {
 
 // outcomeOrder is the order in which outcomes are told.
 var outcomeOrder = []employee.Outcome{
-	employee.Failed, employee.Held, employee.Created, employee.Updated, employee.Renamed, employee.Relinked,
+	employee.Failed, employee.Moved, employee.Held, employee.Created, employee.Updated, employee.Renamed, employee.Relinked,
 	employee.Reactivated, employee.Suspended, employee.Scheduled, workflows.Signalled, employee.Unchanged, employee.Skipped,
 }
 
@@ -262,6 +264,16 @@ func sortedOutcomes(counts map[employee.Outcome]int) []employee.Outcome {
 	}
 	slices.Sort(others)
 	return append(out, others...)
+}
+
+// writes reports whether an outcome is a change in OneLogin.
+func writes(o employee.Outcome) bool {
+	switch o {
+	case employee.Failed, employee.Moved, employee.Held, employee.Scheduled, employee.Unchanged, employee.Skipped, workflows.Signalled:
+		return false
+	default:
+		return true
+	}
 }
 
 // span writes a duration as coarsely as people want it.

@@ -24,8 +24,12 @@ type cli struct {
 
 	Bulk     bulkCommand     `cmd:"" help:"Bring everybody in line, or show what would change; watch, pause, resume or cancel a bulk run."`
 	Schedule scheduleCommand `cmd:"" help:"Show, set or delete the Schedule of bulk runs."`
+	Check    checkCommand    `cmd:"" help:"Check whether everything is set up: Temporal, Bob, OneLogin, the webhook secret, the settings file, the keys. Ends with 1 if something is wrong."`
 	Codec    codecCommand    `cmd:"" help:"Decrypt for Temporal's web UI and CLI on CODEC_ADDR, or make a key."`
 }
+
+// environment is the process's, in the form of os.Environ.
+type environment []string
 
 // exitError ends the command with a code of its own.
 type exitError struct {
@@ -43,13 +47,17 @@ func main() {
 		kong.Description("Starts and asks the Temporal workflows that keep OneLogin true to Bob.\nConfigured by environment variables; README.md lists them."),
 		kong.UsageOnError(),
 	)
-	cfg, err := config.LoadStarter(os.Environ())
+	environ := environment(os.Environ())
+	parsed.Bind(environ)
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	err := parsed.BindToProvider(func() (config.Starter, error) { return config.LoadStarter(environ) })
 	if err == nil {
-		parsed.BindTo(ctx, (*context.Context)(nil))
-		err = parsed.Run(cfg)
+		err = parsed.Run()
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "starter:", err)
+		if !errors.Is(err, errTold) {
+			fmt.Fprintln(os.Stderr, "starter:", err)
+		}
 		code := 1
 		var exit *exitError
 		if errors.As(err, &exit) {

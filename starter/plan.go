@@ -97,23 +97,35 @@ func newPlan(namespace string, v dispatch.BulkView, entries []workflows.PlanEntr
 
 // Summary says in a few words what the plan is.
 func (p planFile) Summary() string {
-	unfit := 0
+	counts := map[string]int{}
 	for _, person := range p.People {
-		if person.Outcome == employee.Failed {
-			unfit++
+		switch o := person.Outcome; {
+		case writes(o):
+			counts["change"]++
+		case o == employee.Scheduled:
+			counts["wait for a date"]++
+		case o == employee.Failed, o == employee.Held:
+			counts["need"]++
+		default:
+			counts["be looked at"]++
 		}
 	}
-	text := "Nothing would change"
-	if changing := len(p.People) - unfit; changing > 0 {
-		text = people(changing) + " would change"
+	text := "Nobody would change"
+	if n := counts["change"]; n > 0 {
+		text = people(n) + " would change"
 	}
-	switch unfit {
+	for _, what := range []string{"wait for a date", "be looked at"} {
+		if n := counts[what]; n > 0 {
+			text += fmt.Sprintf(", %d would %s", n, what)
+		}
+	}
+	switch n := counts["need"]; n {
 	case 0:
 		return text
 	case 1:
-		return text + ", and 1 needs somebody first"
+		return text + ", 1 needs somebody first"
 	default:
-		return fmt.Sprintf("%s, and %d need somebody first", text, unfit)
+		return fmt.Sprintf("%s, %d need somebody first", text, n)
 	}
 }
 
@@ -211,13 +223,15 @@ func parsePlan(content []byte) (planFile, error) {
 
 // applied sums up what came of a plan.
 type applied struct {
+	// done were dealt with, those who failed included; inLine were so already,
+	// and missing are those of whom no run has said anything.
+	done, inLine, missing int
+	// unfit could not be planned, and so are not applied.
+	unfit    int
 	outcomes map[employee.Outcome]int
 	// failures are those that were listed, omitted how many were not.
 	failures []workflows.BulkFailure
 	omitted  int
-	// unfit could not be planned, and so are not applied. missing are people
-	// of whom no run has said anything.
-	unfit, missing int
 }
 
 // apply makes the changes of a plan, a run after the other where one cannot
@@ -276,76 +290,39 @@ func (b *bulk) apply(ctx context.Context, p planFile) error {
 
 // add takes in how one part ended.
 func (a *applied) add(p workflows.BulkProgress, planned int) {
+	told := 0
 	for o, n := range p.Outcomes {
 		a.outcomes[o] += n
-		planned -= n
+		told += n
 	}
+	a.done += p.Done
+	a.inLine += max(told-p.Done, 0)
+	a.missing += max(planned-told, 0)
 	a.failures = append(a.failures, p.Failures...)
 	a.omitted += p.FailuresOmitted
-	a.missing += max(planned, 0)
 }
-
-// moved is how many of the listed failures are refusals because the person's
-// state has moved.
-func (a *applied) moved() int {
-	n := 0
-	for _, f := range a.failures {
-		if strings.HasPrefix(f.Reason, stateMoved) {
-			n++
-		}
-	}
-	return n
-}
-
-// stateMoved begins the reason of such a refusal.
-const stateMoved = "This person's state has moved since the plan was made"
 
 func (a *applied) print(w io.Writer, planned int) {
-	inLine := a.outcomes[employee.Unchanged] + a.outcomes[employee.Skipped]
-	failed := a.outcomes[employee.Failed]
-	made := 0
-	for o, n := range a.outcomes {
-		if o != employee.Unchanged && o != employee.Skipped && o != employee.Failed {
-			made += n
-		}
-	}
 	fmt.Fprintf(w, "The plan has %s.\n", people(planned))
-	fmt.Fprintf(w, "  %d applied%s\n", made, among(a.outcomes))
-	atLeast := ""
-	if a.omitted > 0 && failed > 0 {
-		atLeast = " at least, of those listed below"
-	}
-	if failed > 0 {
-		fmt.Fprintf(w, "  %d not applied: %d%s because the person's state has moved since\n", failed, a.moved(), atLeast)
-	}
 	line := func(n int, text string) {
 		if n > 0 {
 			fmt.Fprintf(w, "  %d %s\n", n, text)
 		}
 	}
-	line(inLine, "in line already, or out of scope by now")
+	failed, moved := a.outcomes[employee.Failed], a.outcomes[employee.Moved]
+	line(a.done-failed-moved, "applied")
+	line(moved, "refused, because the person's state has moved since")
+	line(failed, "failed")
+	line(a.inLine, "in line already, or out of scope by now")
 	line(a.unfit, "left out: the plan itself says that somebody has to mend something first")
-	line(a.missing, "not found any more")
+	line(a.missing, "not shown by Bob any more")
+	printOutcomes(w, workflows.BulkProgress{Outcomes: a.outcomes})
 	printFailures(w, workflows.BulkProgress{Failures: a.failures, FailuresOmitted: a.omitted})
 }
 
-// among tells the outcomes of those to whom something was done.
-func among(counts map[employee.Outcome]int) string {
-	var parts []string
-	for _, o := range sortedOutcomes(counts) {
-		if o != employee.Failed && o != employee.Unchanged && o != employee.Skipped {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
-		}
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(parts, ", ")
-}
-
 func (a *applied) verdict() error {
-	if failed := a.outcomes[employee.Failed]; failed > 0 {
-		return fmt.Errorf("the changes of %s were not applied", people(failed))
+	if left := a.outcomes[employee.Failed] + a.outcomes[employee.Moved]; left > 0 {
+		return fmt.Errorf("the changes of %s were not applied", people(left))
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func pageOf(t *testing.T, p planFile) string {
 func TestPageIsWhole(t *testing.T) {
 	html := pageOf(t, samplePlan())
 	for _, want := range []string{
-		"<h1>59 people would change, and 1 needs somebody first</h1>", "Bob shows 312 people, OneLogin 320 users", "Tue 24 Nov 2026 09:00 UTC",
+		"<h1>59 people would change, 1 needs somebody first</h1>", "Bob shows 312 people, OneLogin 320 users", "Tue 24 Nov 2026 09:00 UTC",
 		`<option value="updated">updated (58)</option>`, "<option>department</option>", "<b>12</b> Out of scope: another site",
 		`<td class="old"><i>none</i></td><td class="new">1 (active)</td>`,
 		`<td class="old">&#43;44 20 7946 0000</td><td class="new"><i>none</i></td>`,
@@ -76,7 +76,7 @@ func TestPageOfNothing(t *testing.T) {
 	p := samplePlan()
 	p.People = nil
 	html := pageOf(t, p)
-	require.Contains(t, html, "<h1>Nothing would change</h1>")
+	require.Contains(t, html, "<h1>Nobody would change</h1>")
 	require.NotContains(t, html, "<form")
 	require.NotContains(t, html, "<script")
 }

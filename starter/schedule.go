@@ -174,17 +174,24 @@ func (s *scheduler) last(ctx context.Context, p dispatch.BulkSchedule) (string, 
 	case view.Failure != "":
 		return p.LastID + " failed: " + view.Failure, nil
 	case view.Progress.DryRun:
-		return p.LastID + " found " + drift(view.Progress.Outcomes, view.Progress.Total) + fmt.Sprintf(" (`starter bulk --run %s` shows who)", p.LastID), nil
+		return p.LastID + " found " + drift(view.Progress.Outcomes) + fmt.Sprintf(" (`starter bulk --run %s` shows who)", p.LastID), nil
 	default:
 		return p.LastID + " is done: " + standing(*view.Progress, time.Now()), nil
 	}
 }
 
 // drift tells what a dry run found out of line.
-func drift(counts map[employee.Outcome]int, total int) string {
+func drift(counts map[employee.Outcome]int) string {
+	total := 0
 	var parts []string
 	for _, o := range sortedOutcomes(counts) {
-		parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
+		if writes(o) || o == employee.Failed {
+			total += counts[o]
+			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
+		}
 	}
-	return people(total) + " out of line; everybody by what would come of them: " + strings.Join(parts, ", ")
+	if total == 0 {
+		return "everybody in line"
+	}
+	return people(total) + " out of line, who would be: " + strings.Join(parts, ", ")
 }

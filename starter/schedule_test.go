@@ -10,6 +10,7 @@ import (
 
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/dispatch"
+	"bob-onelogin/internal/employee"
 )
 
 func (o *office) scheduler() *scheduler {
@@ -51,7 +52,7 @@ func TestScheduleShowsDrift(t *testing.T) {
 		require.NoError(t, o.scheduler().show(t.Context(), true))
 		return strings.Contains(o.out.String(), " found ")
 	})
-	require.Regexp(t, `Last: bulk-report-20\S+ found 60 people out of line; everybody by what would come of them: 1 failed, 1 created, 58 updated, 240 unchanged, 12 skipped \(`+"`starter bulk --run bulk-report-20", o.out.String())
+	require.Regexp(t, `Last: bulk-report-20\S+ found 60 people out of line, who would be: 1 failed, 1 created, 58 updated \(`+"`starter bulk --run bulk-report-20", o.out.String())
 }
 
 func TestScheduleShowsAFailure(t *testing.T) {
@@ -87,6 +88,11 @@ func TestScheduleCommandChecks(t *testing.T) {
 	for _, test := range tests {
 		require.ErrorContains(t, test.command.Run(t.Context(), config.Starter{}), test.err)
 	}
+}
+
+func TestDrift(t *testing.T) {
+	require.Equal(t, "everybody in line", drift(map[employee.Outcome]int{employee.Unchanged: 3, employee.Skipped: 4, employee.Scheduled: 5}))
+	require.Equal(t, "1 person out of line, who would be: 1 suspended", drift(map[employee.Outcome]int{employee.Unchanged: 3, employee.Suspended: 1}))
 }
 
 func TestSpell(t *testing.T) {

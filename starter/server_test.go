@@ -180,22 +180,25 @@ func standBulk(ctx workflow.Context, in workflows.BulkSyncInput) (workflows.Bulk
 		p.SkippedFor = map[string]int{"Out of scope: another site": 12}
 		return p, nil
 	case in.Apply != nil:
-		p.Phase, p.Total = workflows.BulkDone, len(in.Apply)
+		p.Phase = workflows.BulkDone
 		for _, id := range workflow.DeterministicKeys(in.Apply) {
 			switch in.Apply[id] {
 			case "moved":
-				p.Outcomes[employee.Failed]++
+				p.Done++
+				p.Outcomes[employee.Moved]++
 				p.Failures = append(p.Failures, workflows.BulkFailure{
-					EmployeeID: id, Outcome: employee.Failed,
+					EmployeeID: id, Outcome: employee.Moved,
 					Reason: "This person's state has moved since the plan was made, so nothing was changed; make a new plan",
 				})
 			case "in line":
 				p.Outcomes[employee.Unchanged]++
 			case "gone":
 			default:
+				p.Done++
 				p.Outcomes[employee.Updated]++
 			}
 		}
+		p.Total = p.Done
 		return p, nil
 	}
 	told := workflow.GetSignalChannel(ctx, "stand")

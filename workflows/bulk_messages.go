@@ -180,7 +180,7 @@ type BulkProgress struct {
 	// the rest will be at that rate.
 	PerMinute float64   `json:"perMinute,omitempty"`
 	EndsAt    time.Time `json:"endsAt,omitzero"`
-	// Failures are the first that failed or were held; FailuresOmitted counts
+	// Failures are the first that failed, were held, or have moved; FailuresOmitted counts
 	// the rest.
 	Failures        []BulkFailure `json:"failures,omitempty"`
 	FailuresOmitted int           `json:"failuresOmitted,omitempty"`

@@ -41,7 +41,7 @@ func (b *bulkSync) progress(ctx workflow.Context) BulkProgress {
 // outcomeOrder is the order in which outcomes are told.
 var outcomeOrder = []employee.Outcome{
 	employee.Created, employee.Updated, employee.Renamed, employee.Relinked, employee.Reactivated, employee.Suspended,
-	employee.Scheduled, Signalled, employee.Unchanged, employee.Skipped, employee.Held, employee.Failed,
+	employee.Scheduled, Signalled, employee.Unchanged, employee.Skipped, employee.Held, employee.Moved, employee.Failed,
 }
 
 // describe writes the current details that the web UI shows.

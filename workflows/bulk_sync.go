@@ -227,7 +227,7 @@ func (b *bulkSync) next() int {
 
 // counted: there is nothing to start for the person.
 func (b *bulkSync) counted(item activities.BulkItem) bool {
-	return b.in.DryRun || item.Outcome == employee.Failed
+	return b.in.DryRun || item.Outcome == employee.Failed || item.Outcome == employee.Moved
 }
 
 // begin starts the next person's child, or counts the person where there is
@@ -329,7 +329,9 @@ func (b *bulkSync) count(end activities.BulkEnd, workflowID string) {
 	p := &b.Progress
 	p.Done++
 	p.Outcomes[end.Outcome]++
-	if end.Outcome != employee.Failed && end.Outcome != employee.Held {
+	switch end.Outcome {
+	case employee.Failed, employee.Moved, employee.Held:
+	default:
 		return
 	}
 	if len(p.Failures) >= maxFailures {

@@ -40,6 +40,13 @@ func TemporalLazily(keys payload.Keys, z *zap.Logger) (client.Client, string, er
 	return c, o.Namespace, err
 }
 
+// Where tells the address and the namespace that are configured, without
+// connecting.
+func Where() (address, namespace string, err error) {
+	o, err := options(payload.Keys{}, zap.NewNop())
+	return o.HostPort, o.Namespace, err
+}
+
 func options(keys payload.Keys, z *zap.Logger) (client.Options, error) {
 	o, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {

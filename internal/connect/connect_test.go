@@ -75,6 +75,10 @@ namespace = "people"
 			require.Equal(t, test.address, o.HostPort)
 			require.Equal(t, test.namespace, o.Namespace)
 			require.NotNil(t, o.Logger)
+
+			address, namespace, err := Where()
+			require.NoError(t, err)
+			require.Equal(t, []string{test.address, test.namespace}, []string{address, namespace})
 		})
 	}
 }
@@ -88,6 +92,8 @@ func TestOptionsThatCannotBeRead(t *testing.T) {
 	_, _, err := Temporal(t.Context(), payload.Keys{}, zap.NewNop())
 	require.ErrorContains(t, err, "read Temporal's configuration (TEMPORAL_* variables or profile file)")
 	_, _, err = TemporalLazily(payload.Keys{}, zap.NewNop())
+	require.ErrorContains(t, err, "read Temporal's configuration")
+	_, _, err = Where()
 	require.ErrorContains(t, err, "read Temporal's configuration")
 }
 

@@ -96,4 +96,7 @@ const (
 	// Failed: it could not be done, and the reason says what a person has to
 	// mend. Workflows fail instead of returning it; reports about them have it.
 	Failed Outcome = "failed"
+	// Moved: the change of a plan was not made, because the person's state is
+	// not the one any more that was planned from.
+	Moved Outcome = "moved"
 )

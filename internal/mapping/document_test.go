@@ -52,7 +52,7 @@ func keyTable() string {
 			meaning += fmt.Sprintf(" %d to %d.", k.least, k.most)
 		default:
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(k.path), standard, meaning, example)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(k.path), standard, strings.ReplaceAll(meaning, "<", "&lt;"), example)
 	}
 	return b.String()
 }

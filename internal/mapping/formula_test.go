@@ -232,3 +232,49 @@ func TestFormulaFieldsAreAskedFor(t *testing.T) {
 		t.Errorf("a field is asked for that nothing needs: %v", fields)
 	}
 }
+
+// FuzzFormula: whatever the formula, a report or a result, soon; and nothing is
+// concluded from fields that Bob's answer lacks.
+func FuzzFormula(f *testing.F) {
+	for _, formula := range []string{
+		`root.firstName + " " + root.surname`, `work.workMobile ?? work.workPhone`, `split(root.email, "@")[0]`, `root.firstName[-3:2]`,
+		`join([root.firstName, nil, 1, true], ", ")`, `let a = root.email; a + a`, `work.title matches "^(a+)+$" ? 1.5 : -2`, `replace(root.email, "", root.email)`,
+		`field("a.b") == nil or not (1 in [1, 2])`, `int("9223372036854775807") + 1`, `1 / 0 % 2`, `len(concat(1, "x", nil))`, `if true { 1 } else { 2 }`,
+		`map(1..1000000, #)`, `root?.firstName`, `root.firstName.x()`, `"a" | upper() | lower()`, `{"a": [1]}.a[0]`, `indexOf("äöü", "ü")`, `((((1))))`, `$env`,
+	} {
+		f.Add(formula)
+	}
+	whole := whole()
+	f.Fuzz(func(t *testing.T, formula string) {
+		began := time.Now()
+		s, err := mapping.Parse(rule(formula))
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "provisioning file: ") {
+				t.Errorf("an error of another kind: %v", err)
+			}
+			return
+		}
+		i := slices.IndexFunc(s.Rules, func(r mapping.Rule) bool { return r.Target == "comment" })
+		fields := s.Rules[i].Fields()
+		for _, r := range []employee.Record{whole, {ID: employeeID}} {
+			d := s.Map(r)
+			value, written := d.Attributes["comment"]
+			if written && value != nil && (strings.TrimSpace(*value) == "" || len(*value) > 1<<15) {
+				t.Errorf("a value of %d bytes", len(*value))
+			}
+			for _, note := range d.Notes {
+				if strings.Contains(note, "Juniper") && !strings.Contains(formula, "Juniper") {
+					t.Errorf("a note tells a value: %s", note)
+				}
+			}
+		}
+		nulls := employee.Record{ID: employeeID, Fields: map[string]any{}}
+		for _, field := range fields {
+			nulls.Fields[field] = nil
+		}
+		s.Map(nulls)
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}

@@ -237,7 +237,7 @@ func readField(field string, lists ListFields, r employee.Record) (string, emplo
 	labelled := labelErr == nil && p == employee.Present
 	switch {
 	case list == "" && labelled && label != value:
-		return "", employee.Absent, fmt.Errorf("Bob's list of fields could not be read, and so it is not known whether %s holds a list item", field)
+		return "", employee.Absent, fmt.Errorf("it is not known whether %s holds a list item, because Bob's list of fields could not be read", field)
 	case list == "":
 		return value, presence, nil
 	case labelled:
@@ -276,7 +276,7 @@ func (r Rule) manager(lists ListFields, rec employee.Record) (string, employee.P
 	case strings.Trim(id, "0123456789") != "":
 		return "", employee.Absent, fmt.Errorf("%s holds no Bob id", r.Source())
 	case id == rec.ID:
-		return "", employee.Absent, errors.New("Bob says that this person is their own manager")
+		return "", employee.Absent, unfit("Bob says that this person is their own manager")
 	}
 	return id, presence, nil
 }

@@ -3,12 +3,15 @@ package mapping_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"bob-onelogin/dev/sim/people"
 	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/mapping"
 )
 
@@ -390,6 +393,67 @@ func TestMapManagerByFormula(t *testing.T) {
 				t.Errorf("notes %q", notes)
 			}
 		})
+	}
+}
+
+// The example of a company, on a person of its own and on one of whom Bob has
+// little.
+func TestMapExampleCompany(t *testing.T) {
+	content, err := os.ReadFile("../../docs/examples/company.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := mapping.Parse(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const costCentre = "work.custom." + people.CostCentreField
+	r := whole()
+	for field, value := range map[string]any{
+		"root.displayName": "Juni Sample", "work.employeeIdInCompany": json.Number("17"), costCentre: people.CostCentres()[0].Label,
+		"work.site": "London", "payroll.employment.type": people.EmploymentTypes()[0].ID,
+	} {
+		r.Fields[field] = value
+	}
+	r.Labels["payroll.employment.type"] = people.EmploymentTypes()[0].Label
+	d := s.Map(r)
+	if diff := cmp.Diff(map[string]any{
+		"email": "juniper.sample@example.com", "username": "juniper.sample@example.com", "firstname": "Juniper", "lastname": "Sample",
+		"title": "Lighthouse Keeper", "department": "Waves", "company": "Example Ltd", "phone": "+44 7700 900001",
+		"custom_attributes.work_cell": "+44 7700 900001", "custom_attributes.display_name": "Juni Sample",
+		"custom_attributes.employee_number": "E00017", "custom_attributes.cost_centre": people.CostCentres()[0].Label,
+		"comment": "Lighthouse Keeper, Waves (London)",
+	}, values(d.Attributes)); diff != "" {
+		t.Errorf("attributes (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]any{"samaccountname": "juniper.sample"}, values(d.OnCreate)); diff != "" {
+		t.Errorf("on create (-want +got):\n%s", diff)
+	}
+	if rule, ok := s.Scope.Admits(r); !ok || d.Missing != "" || len(d.Notes) > 0 || d.Manager.EmployeeID != managerID {
+		t.Errorf("scope %q, missing %q, notes %q, manager %+v", rule, d.Missing, d.Notes, d.Manager)
+	}
+
+	for _, field := range []string{"root.displayName", "work.employeeIdInCompany", costCentre, "work.site", "payroll.employment.type", "work.workMobile", "work.workPhone", "work.title", "work.department"} {
+		give(r, field, nil)
+	}
+	d = s.Map(r)
+	if diff := cmp.Diff(map[string]any{
+		"email": "juniper.sample@example.com", "username": "juniper.sample@example.com", "firstname": "Juniper", "lastname": "Sample",
+		"title": nil, "department": nil, "company": "Example Ltd", "phone": nil,
+		"custom_attributes.work_cell": nil, "custom_attributes.display_name": "Juniper Sample",
+		"custom_attributes.employee_number": nil, "custom_attributes.cost_centre": "Unassigned",
+		"comment": "(remote)",
+	}, values(d.Attributes)); diff != "" {
+		t.Errorf("attributes of little (-want +got):\n%s", diff)
+	}
+	if rule, ok := s.Scope.Admits(r); !ok {
+		t.Errorf("scope %q", rule)
+	}
+
+	p := s.Policy
+	if p.Start != (lifecycle.StartRule{When: lifecycle.StartOnDate, LeadDays: 3, At: lifecycle.TimeOfDay{Hour: 8}}) || p.GardenLeave != lifecycle.LeaveIsInactive ||
+		p.Zones.Default.String() != "Europe/London" || p.Zones.Sites["New York"].String() != "America/New_York" {
+		t.Errorf("policy %+v", p)
 	}
 }
 

@@ -96,7 +96,7 @@ func (r *report) excerpt(at place) string {
 	if at.line < 1 || at.line > len(r.lines) {
 		return ""
 	}
-	line := []rune(strings.ToValidUTF8(r.lines[at.line-1], "?"))
+	line := []rune(r.lines[at.line-1])
 	for _, s := range r.private[at.line] {
 		to := s.to
 		if to == 0 || to > len(line)+1 {

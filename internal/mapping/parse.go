@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -23,9 +25,16 @@ const maxFile = 1 << 20
 // and not through a decoder, which would stop at the first mistake and not know
 // where the others are.
 func read(content []byte, known map[string]Field) (s Settings, err error) {
+	content = bytes.TrimPrefix(content, []byte("\ufeff")) // some editors begin a file so
 	r := newReport(content)
-	if len(content) > maxFile {
+	switch {
+	case len(content) > maxFile:
+		r.lines = nil
 		r.mistake(place{1, 1}, "", "the file is larger than %d bytes", maxFile)
+		return Settings{}, r.err()
+	case !utf8.Valid(content):
+		r.lines = nil
+		r.mistake(place{1, 1}, "", "not UTF-8 text; save the file with that encoding")
 		return Settings{}, r.err()
 	}
 	p := &fileParser{report: r, known: known, settings: Default()}
@@ -146,6 +155,7 @@ func (p *fileParser) entries(n ast.Node, path, shown string) ([]entry, bool) {
 		name, ok := scalar(pair.Key)
 		if !ok {
 			p.hideTree(pair.Value)
+			p.hide(at.line, at.column, 0)
 			p.mistake(at, shown, "a key is a plain name; no ?, anchor or << is taken here")
 			continue
 		}
@@ -286,7 +296,7 @@ func (p *fileParser) text(k key, e entry, text string) (any, bool) {
 		p.mistake(at, e.shown, `%v; write it as "08:30", with quotes`, err)
 	case kindDuration:
 		d, err := time.ParseDuration(text)
-		if err == nil && d >= 0 && d <= time.Hour {
+		if err == nil && d >= 0 && d <= time.Hour && text != "0" {
 			return d, true
 		}
 		p.mistake(at, e.shown, "takes a duration between 0s and 1h, written as 10m")

@@ -119,7 +119,7 @@ func (k key) schema() *schema {
 		}
 		return s
 	case kindDuration:
-		return &schema{Type: []string{"string", "null"}, Pattern: "^[0-9.]+(ns|us|µs|ms|s|m|h)"}
+		return &schema{Type: []string{"string", "null"}, Pattern: "^[+]?[0-9.]+(ns|us|µs|ms|s|m|h)"}
 	case kindClock:
 		return &schema{Type: []string{"string", "null"}, Pattern: "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
 	case kindZone, kindField:
@@ -316,4 +316,24 @@ func uncommented(sample []byte) []byte {
 		lines = append(lines, line)
 	}
 	return []byte(strings.Join(lines, ""))
+}
+
+// FuzzSchema: an editor that goes by the schema complains of nothing that the
+// parser takes.
+func FuzzSchema(f *testing.F) {
+	s := compiledSchema(f)
+	sample := readFile(f, "../../provisioning.yaml")
+	f.Add(uncommented(sample))
+	f.Add(readFile(f, "../../docs/examples/company.yaml"))
+	for _, k := range keys {
+		f.Add([]byte(strings.ReplaceAll(k.path, ".", ": {") + ": " + k.example + strings.Repeat("}", strings.Count(k.path, "."))))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if _, err := Parse(content); err != nil {
+			return
+		}
+		if accepted, ok := accepts(t, s, content); ok && !accepted {
+			t.Errorf("the parser takes what the schema refuses:\n%s", content)
+		}
+	})
 }

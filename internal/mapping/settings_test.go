@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -18,8 +19,8 @@ import (
 	"bob-onelogin/internal/mapping"
 )
 
-// people are those whom the broken files name.
-var people = regexp.MustCompile(`(?i)juniper|rowan|boss|[a-z]@example`)
+// named are those whom the broken files name.
+var named = regexp.MustCompile(`(?i)juniper|rowan|boss|[a-z]@example`)
 
 func parse(t *testing.T, file string) mapping.Settings {
 	t.Helper()
@@ -96,6 +97,9 @@ func TestParseKeys(t *testing.T) {
 		file string
 		ok   func(mapping.Settings) bool
 	}{
+		"a byte order mark and line ends of another system": {"\ufeffstatus: always_active\r\nstart: {lead_days: 2}\r\n", func(s mapping.Settings) bool {
+			return s.Policy.Status == lifecycle.AlwaysActive && s.Policy.Start.LeadDays == 2
+		}},
 		"always_active":                    {"status: always_active", func(s mapping.Settings) bool { return s.Policy.Status == lifecycle.AlwaysActive }},
 		"always_suspended":                 {"status: always_suspended", func(s mapping.Settings) bool { return s.Policy.Status == lifecycle.AlwaysSuspended }},
 		"reactivate on activation":         {"reactivate: on_activation", func(s mapping.Settings) bool { return s.Policy.Reactivate == lifecycle.ReactivateOnActivation }},
@@ -141,12 +145,16 @@ func TestParseKeys(t *testing.T) {
 // bobFields are the fields of a tenant, for the files that are held against
 // them.
 var bobFields = []mapping.Field{
-	{ID: "root.id"}, {ID: "root.email", Name: "Email"}, {ID: "root.firstName", Name: "First name"}, {ID: "root.surname", Name: "Last name"},
+	{ID: "root.id"},
+	{ID: "root.email", Name: "Email"},
+	{ID: "root.firstName", Name: "First name"},
+	{ID: "root.surname", Name: "Last name"},
 	{ID: "work.title", Name: "Job title", Type: "list", ListID: "title"},
 	{ID: "work.department", Name: "Department", Type: "list", ListID: "department"},
 	{ID: "work.site", Name: "Site", Type: "text"},
 	{ID: "work.reportsTo", Name: "Reports to", Type: "employee"},
-	{ID: "work.workPhone", Name: "Work phone"}, {ID: "work.workMobile", Name: "Work mobile"},
+	{ID: "work.workPhone", Name: "Work phone"},
+	{ID: "work.workMobile", Name: "Work mobile"},
 	{ID: "work.custom.field_1689", Name: "Cost centre", Type: "list", ListID: "costCentre"},
 	{ID: "work.custom.field_1690", Name: "Badge", Type: "text"},
 	{ID: "payroll.employment.type", Name: "Employment type", Type: "list"},
@@ -179,7 +187,7 @@ func TestParseMistakes(t *testing.T) {
 			if err == nil {
 				t.Fatalf("accepted: %+v", s)
 			}
-			if tells := people.FindString(err.Error()); tells != "" {
+			if tells := named.FindString(err.Error()); tells != "" {
 				t.Errorf("the error tells of a person (%s): %v", tells, err)
 			}
 			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
@@ -197,6 +205,30 @@ func TestParseMistakes(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// What is no text file is refused in a word.
+func TestParseRefusesWhatIsNoText(t *testing.T) {
+	for want, content := range map[string]string{
+		"not UTF-8":       "status: follow_b\xf6b # caf\xe9",
+		"larger than":     "# " + strings.Repeat("x", 1<<20),
+		"not YAML":        "\x00\x01\x02: [",
+		"no such key":     "\u200bstatus: follow_bob",
+		"takes the keys ": "start: " + strings.Repeat("[", 500) + strings.Repeat("]", 500),
+	} {
+		if _, err := mapping.Parse([]byte(content)); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 1000 {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// Every zone that a report may suggest is one.
+func TestSuggestedZonesExist(t *testing.T) {
+	for _, name := range mapping.ZoneNames() {
+		if _, err := time.LoadLocation(name); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -454,6 +486,25 @@ func TestProtectedCovers(t *testing.T) {
 			t.Error(name)
 		}
 	}
+}
+
+// Settings are shared by everything that runs at once.
+func TestSettingsAreSharedByGoroutines(t *testing.T) {
+	s := parse(t, "mapping:\n"+names+"  comment: upper(root.firstName) + (root.secondName ?? \"\")\nscope: {expression: work.site != \"Delta\"}\n")
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			r := whole()
+			r.Fields["root.firstName"], r.Fields["root.secondName"], r.Fields["work.site"] = strings.Repeat("a", i+1), "x", "London"
+			for range 200 {
+				if got := values(s.Map(r).Attributes)["comment"]; got != strings.Repeat("A", i+1)+"x" || !s.Scope.Decide(r).Admitted {
+					t.Errorf("%d: %v", i, got)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // FuzzParse: whatever the file, a sentence or settings that can be worked with.
