@@ -13,6 +13,7 @@ import (
 	"time"
 	_ "time/tzdata" // zones work in images without a zone database
 
+	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -23,8 +24,10 @@ import (
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/connect"
 	"bob-onelogin/internal/dispatch"
+	"bob-onelogin/internal/healthcheck"
 	"bob-onelogin/internal/logging"
 	"bob-onelogin/internal/provisioning"
+	"bob-onelogin/internal/version"
 	"bob-onelogin/workflows"
 )
 
@@ -37,10 +40,38 @@ const (
 	oneLoginSlots = 4
 )
 
+// cli is the command line.
+type cli struct {
+	Run         runCommand         `cmd:"" default:"1" help:"Run the worker; what happens without a command."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask the worker on this machine, at METRICS_ADDR, whether it is ready; for the health checks of containers."`
+
+	Version kong.VersionFlag `help:"Print the version, and end."`
+}
+
+type runCommand struct{}
+
+// Run works until ctx ends.
+func (runCommand) Run(ctx context.Context) error { return run(ctx, os.Environ()) }
+
+type healthcheckCommand struct {
+	Addr string `name:"metrics-addr" env:"METRICS_ADDR" required:"" help:"Where the worker listens."`
+}
+
+// Run fails unless the worker is ready.
+func (c healthcheckCommand) Run(ctx context.Context) error {
+	return healthcheck.Ask(ctx, c.Addr, "/readyz")
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Environ()); err != nil {
+	parsed := kong.Parse(&cli{},
+		kong.Name("worker"),
+		kong.Description("Runs the workflows and activities that keep OneLogin true to Bob.\nConfigured by environment variables; README.md lists them."),
+		kong.Vars{"version": "worker " + version.String()},
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err := parsed.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
 	}
@@ -101,12 +132,24 @@ func run(ctx context.Context, environ []string) error {
 	if err := acts.Prepare(ctx); err != nil {
 		z.Warn("OneLogin's custom attributes could not be read yet; they are read when first needed", zap.Error(err))
 	}
-	z.Info("Starting", zap.String("namespace", namespace), zap.String("taskQueue", workflows.TaskQueue),
+	z.Info("Starting", zap.String("version", version.Number()), zap.String("namespace", namespace), zap.String("taskQueue", workflows.TaskQueue),
 		zap.String("oneLoginTaskQueue", workflows.OneLoginTaskQueue), zap.Float64("oneLoginMaxRPS", cfg.OneLogin.MaxRPS),
-		zap.Duration("settleDelay", cfg.SettleDelay), zap.String("settings", file.Settings().Version))
+		zap.Duration("settleDelay", cfg.SettleDelay), zap.String("settings", file.Settings().Version),
+		zap.String("deployment", cfg.Deployment.Name), zap.String("buildId", cfg.Deployment.BuildID))
 	err = serve(ctx, temporal, acts, cfg)
 	z.Info("Stopped")
 	return err
+}
+
+// deploymentOptions are empty where no versioning is asked for.
+func deploymentOptions(d config.Deployment) worker.DeploymentOptions {
+	if !d.Versioned() {
+		return worker.DeploymentOptions{}
+	}
+	return worker.DeploymentOptions{
+		UseVersioning: true,
+		Version:       worker.WorkerDeploymentVersion{DeploymentName: d.Name, BuildID: d.BuildID},
+	}
 }
 
 // serve runs the task queues until ctx ends or one of them fails for good.
@@ -114,7 +157,14 @@ func serve(ctx context.Context, c client.Client, acts *activities.Activities, cf
 	failed := make(chan error, 3)
 	onFatal := func(err error) { failed <- err }
 
-	general := worker.New(c, workflows.TaskQueue, worker.Options{WorkerStopTimeout: stopTimeout, OnFatalError: onFatal})
+	general := worker.New(c, workflows.TaskQueue, worker.Options{
+		WorkerStopTimeout: stopTimeout, OnFatalError: onFatal,
+		// The two queues of activities below stay out of versioning. Each
+		// version has a queue of its own, with an order of its own: whoever is
+		// urgent on the current build could not overtake a bulk run that ends
+		// on the last one, and OneLogin's limit knows of no builds.
+		DeploymentOptions: deploymentOptions(cfg.Deployment),
+	})
 	workflows.Register(general, workflows.Options{SettleDelay: cfg.SettleDelay})
 	acts.RegisterGeneral(general)
 
