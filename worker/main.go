@@ -54,7 +54,7 @@ type runCommand struct{}
 func (runCommand) Run(ctx context.Context) error { return run(ctx, os.Environ()) }
 
 type healthcheckCommand struct {
-	Addr string `name:"metrics-addr" env:"METRICS_ADDR" required:"" help:"Where the worker listens."`
+	Addr string `name:"metrics-addr" env:"METRICS_ADDR" default:":9464" help:"Where the worker listens."`
 }
 
 // Run fails unless the worker is ready.

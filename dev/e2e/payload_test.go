@@ -213,9 +213,9 @@ func TestWorkerWithoutTheKeyLosesNothing(t *testing.T) {
 					return e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED
 				})
 			})
-			require.Contains(t, s.worker.log.String(), "it needs the key e2e")
+			require.Contains(t, s.workerLogs(), "it needs the key e2e")
 			if set == "PAYLOAD_KEYS=" {
-				require.Contains(t, s.worker.log.String(), "Payloads are not encrypted")
+				require.Contains(t, s.workerLogs(), "Payloads are not encrypted")
 				s.plainInput = true // that worker's account of the failed task
 			}
 			s.kill()

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -48,10 +49,12 @@ const (
 )
 
 var (
-	root       string
-	binaries   string
-	devServer  *testsuite.DevServer
-	devAddress string
+	root     string
+	binaries string
+	// server is where namespaces are, unless a test has a server of its own.
+	server string
+	// workersEach is how many workers a test has, where it does not say.
+	workersEach = 1
 	// payloadKeys are those of all processes; none while recording.
 	payloadKeys string
 	keys        payload.Keys
@@ -77,18 +80,27 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(binaries)
-	args := append([]string{"build"}, raceFlags...)
+	args := append([]string{"build"}, buildFlags...)
 	args = append(args, "-o", binaries+"/", "./worker", "./starter", "./dev/sim")
 	build := exec.Command("go", args...)
 	build.Dir, build.Stdout, build.Stderr = root, os.Stderr, os.Stderr
+	build.Env = append(os.Environ(), buildEnv...)
 	if err := build.Run(); err != nil {
 		return fail(fmt.Errorf("build worker, starter and stand-ins: %w", err))
 	}
-	if devServer, err = startServer(context.Background(), "", ""); err != nil {
-		return fail(err)
+	if n := os.Getenv("E2E_WORKERS"); n != "" {
+		if workersEach, err = strconv.Atoi(n); err != nil || workersEach < 1 {
+			return fail(fmt.Errorf("E2E_WORKERS: %q is no number of workers", n))
+		}
 	}
-	defer func() { _ = devServer.Stop() }()
-	devAddress = devServer.FrontendHostPort()
+	if server = os.Getenv("E2E_TEMPORAL_ADDRESS"); server == "" {
+		dev, err := startServer(context.Background(), "", "")
+		if err != nil {
+			return fail(err)
+		}
+		defer func() { _ = dev.Stop() }()
+		server = dev.FrontendHostPort()
+	}
 	return m.Run()
 }
 
@@ -115,7 +127,7 @@ func temporalCLI() (string, error) {
 
 // startServer starts a dev server; with a database file, its state survives.
 // An empty address takes a free one.
-func startServer(ctx context.Context, database, address string) (*testsuite.DevServer, error) {
+func startServer(ctx context.Context, database, address string, args ...string) (*testsuite.DevServer, error) {
 	path, err := temporalCLI()
 	if err != nil {
 		return nil, err
@@ -123,9 +135,68 @@ func startServer(ctx context.Context, database, address string) (*testsuite.DevS
 	return testsuite.StartDevServer(ctx, testsuite.DevServerOptions{
 		ExistingPath: path, LogLevel: "error", DBFilename: database,
 		ClientOptions: &client.Options{HostPort: address, Namespace: "default", Logger: quiet{}},
-		ExtraArgs:     []string{"--dynamic-config-value", "matching.useNewMatcher=true"},
+		ExtraArgs:     append([]string{"--dynamic-config-value", "matching.useNewMatcher=true"}, args...),
 		Stdout:        io.Discard, Stderr: io.Discard,
 	})
+}
+
+// frailServer is a Temporal server that its test may stop and start again. What
+// it was told survives, in its database.
+type frailServer struct {
+	t       *testing.T
+	address string
+	// kill ends it without warning, start returns when it serves.
+	kill, start func()
+}
+
+// newFrailServer starts a dev server with a database file. Where the tests run
+// against a server that is there already (E2E_TEMPORAL_ADDRESS), it is that
+// one, which E2E_TEMPORAL_CONTROL kills and starts; the test then has it for
+// itself, and with a dev server it runs beside the others.
+func newFrailServer(t *testing.T) *frailServer {
+	t.Helper()
+	f := &frailServer{t: t}
+	stopped := false
+	defer func() {
+		kill, start := f.kill, f.start
+		f.kill = func() { kill(); stopped = true }
+		f.start = func() { start(); stopped = false }
+		t.Cleanup(func() {
+			if stopped {
+				start() // others come after
+			}
+		})
+	}()
+	if os.Getenv("E2E_TEMPORAL_ADDRESS") != "" {
+		control := os.Getenv("E2E_TEMPORAL_CONTROL")
+		if control == "" {
+			t.Skip("E2E_TEMPORAL_CONTROL does not say how the server is killed and started")
+		}
+		order := func(what string) {
+			t.Helper()
+			answer, err := http.Post(control+"/"+what, "", nil)
+			require.NoError(t, err)
+			defer answer.Body.Close()
+			said, err := io.ReadAll(answer.Body)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, answer.StatusCode, "%s: %s", what, said)
+		}
+		f.address = server
+		f.kill, f.start = func() { order("kill") }, func() { order("start") }
+		return f
+	}
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "temporal.db")
+	dev, err := startServer(t.Context(), database, "")
+	require.NoError(t, err)
+	f.address = dev.FrontendHostPort()
+	t.Cleanup(func() { _ = dev.Stop() })
+	f.kill = func() { require.NoError(t, dev.Stop()) }
+	f.start = func() {
+		dev, err = startServer(context.WithoutCancel(t.Context()), database, f.address)
+		require.NoError(t, err)
+	}
+	return f
 }
 
 // stack is one test's own world: a namespace, the stand-ins, worker and
@@ -138,8 +209,9 @@ type stack struct {
 	env       []string
 
 	bobURL, oneURL, starterURL string
-	worker                     *process
-	logs                       []*lockedBuffer
+	// workers are those that startWorker has started last.
+	workers []*process
+	logs    []*lockedBuffer
 	// plainInput: an operator without keys has started or signalled something.
 	plainInput bool
 }
@@ -150,14 +222,15 @@ type option func(*plan)
 type plan struct {
 	address   string
 	namespace string
-	workers   bool
+	workers   int
 	// sim are arguments of the stand-ins, env variables of worker and starter;
 	// both come after the usual ones and so override them.
 	sim, env []string
 }
 
 func withServer(address string) option { return func(p *plan) { p.address = address } }
-func withoutWorker() option            { return func(p *plan) { p.workers = false } }
+func withoutWorker() option            { return withWorkers(0) }
+func withWorkers(n int) option         { return func(p *plan) { p.workers = n } }
 func withSim(args ...string) option    { return func(p *plan) { p.sim = append(p.sim, args...) } }
 func withEnv(assignments ...string) option {
 	return func(p *plan) { p.env = append(p.env, assignments...) }
@@ -165,7 +238,7 @@ func withEnv(assignments ...string) option {
 
 func newStack(t *testing.T, options ...option) *stack {
 	t.Helper()
-	p := plan{address: devAddress, workers: true}
+	p := plan{address: server, workers: workersEach}
 	for _, o := range options {
 		o(&p)
 	}
@@ -214,8 +287,8 @@ func newStack(t *testing.T, options ...option) *stack {
 	s.answers(s.oneURL + "/_sim/calls")
 	s.start("starter", "serve")
 	s.answers(s.starterURL + "/readyz")
-	if p.workers {
-		s.startWorker()
+	if p.workers > 0 {
+		s.startWorkers(p.workers)
 	}
 	t.Cleanup(s.check)
 	return s
@@ -333,16 +406,46 @@ func (p *process) stop(signal os.Signal) {
 	<-p.done
 }
 
+// startWorker starts as many workers as a test has that does not say.
 func (s *stack) startWorker() {
 	s.t.Helper()
-	s.worker = s.start("worker")
+	s.startWorkers(workersEach)
+}
+
+func (s *stack) startWorkers(n int) {
+	s.t.Helper()
+	s.workers = nil
+	for range n {
+		s.workers = append(s.workers, s.start("worker"))
+	}
+	for _, w := range s.workers {
+		s.polls(w)
+	}
+}
+
+// polls waits until a worker polls its task queues.
+func (s *stack) polls(w *process) {
+	s.t.Helper()
 	s.eventually("the worker polls", 30*time.Second, func() bool {
-		return strings.Count(s.worker.log.String(), "Started Worker") == 3
+		return strings.Count(w.log.String(), "Started Worker") == 3
 	})
 }
 
-// kill ends the worker without warning.
-func (s *stack) kill() { s.worker.stop(syscall.SIGKILL) }
+// workerLogs is what the workers have said.
+func (s *stack) workerLogs() string {
+	var all strings.Builder
+	for _, w := range s.workers {
+		all.WriteString(w.log.String())
+	}
+	return all.String()
+}
+
+// kill ends the workers without warning.
+func (s *stack) kill() {
+	for _, w := range s.workers {
+		w.stop(syscall.SIGKILL)
+	}
+}
 
 // starterCommand runs an operator's command and returns what it printed.
 func (s *stack) starterCommand(args ...string) (string, error) {
