@@ -51,9 +51,12 @@ type Activities struct {
 	// Recall returns what earlier runs of an employee's workflow left for the
 	// next: as far back as the namespace keeps them.
 	Recall func(ctx context.Context, employeeID string) (LastSync, error)
-	// EndedSince reports whether a run of an employee's workflow has ended
-	// after a moment.
-	EndedSince func(ctx context.Context, employeeID string, t time.Time) (bool, error)
+	// EndedSince returns those of some employees whose workflow has had a run
+	// that ended after a moment.
+	EndedSince func(ctx context.Context, employeeIDs []string, t time.Time) (map[string]bool, error)
+	// SettleDelay is how long after an event its workflow reads Bob; 0 has
+	// every check made afresh.
+	SettleDelay time.Duration
 	// SearchAttributes reports whether the namespace has this program's
 	// search attributes, so that workflows may set them.
 	SearchAttributes func() bool

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"bob-onelogin/internal/employee"
 )
@@ -47,6 +48,9 @@ func (s *snapshot) page(ctx context.Context, in BulkPageInput) (BulkPageResult, 
 	next := s.candidates[first:min(first+bulkPageItems, len(s.candidates))]
 	verdicts, err := s.recalled(ctx, next)
 	if err != nil {
+		return BulkPageResult{}, err
+	}
+	if err := s.check(ctx, verdicts); err != nil {
 		return BulkPageResult{}, err
 	}
 	var out BulkPageResult
@@ -128,6 +132,35 @@ func (s *snapshot) recalled(ctx context.Context, candidates []candidate) ([]verd
 	return verdicts, nil
 }
 
+// check takes the order from those of whom another run has ended since the
+// reading: their children read for themselves.
+func (s *snapshot) check(ctx context.Context, verdicts []verdict) error {
+	var ids []string
+	for _, v := range verdicts {
+		if v.Order != nil {
+			ids = append(ids, v.Key.EmployeeID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	checkedAt := time.Now()
+	ended, err := s.planner.EndedSince(ctx, ids, s.planner.at.Add(-clockSkew))
+	if err != nil {
+		return fmt.Errorf("look for other runs since the reading: %w", err)
+	}
+	for i := range verdicts {
+		switch v := &verdicts[i]; {
+		case v.Order == nil:
+		case ended[v.Key.EmployeeID]:
+			v.overtaken = true
+		default:
+			v.Order.Listed.CheckedAt = checkedAt
+		}
+	}
+	return nil
+}
+
 // item completes what is handed out.
 func (s *snapshot) item(ctx context.Context, v verdict, dryRun bool) (BulkItem, error) {
 	item := v.BulkItem
@@ -138,6 +171,9 @@ func (s *snapshot) item(ctx context.Context, v verdict, dryRun bool) (BulkItem, 
 	item.AwaitsManager = item.ManagerUserID == 0 && v.awaited(s.planner.creating)
 	planned, applied := s.apply[v.Key.EmployeeID]
 	if !dryRun && !applied {
+		if v.overtaken {
+			item.Order = nil
+		}
 		return item, nil
 	}
 	var err error
@@ -156,5 +192,8 @@ func (s *snapshot) item(ctx context.Context, v verdict, dryRun bool) (BulkItem, 
 		item.Reason = "This person's state has moved since the plan was made, so nothing was changed; make a new plan"
 	}
 	item.Changes, item.Digest = nil, ""
+	if v.overtaken {
+		item.Order = nil
+	}
 	return item, nil
 }

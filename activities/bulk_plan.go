@@ -43,6 +43,9 @@ type verdict struct {
 	missingManager bool
 	// write is what differs, for a person who has a user.
 	write mapping.Attributes
+	// overtaken: another run of the person's workflow has ended since the
+	// reading.
+	overtaken bool
 	// read, match, status and notes are for a person who asks why.
 	read   ReadEmployeeResult
 	match  match

@@ -828,6 +828,31 @@ func TestBulkOrderThatIsOvertaken(t *testing.T) {
 		require.True(t, app.NonRetryable())
 		require.Empty(t, w.calls())
 	})
+	t.Run("it was checked a moment ago", func(t *testing.T) {
+		w := newWorld(t)
+		w.acts.SettleDelay = 30 * time.Second
+		w.user(attrs{"title": "Surfer"})
+		in := w.ordered()
+		w.broken = fmt.Errorf("nobody need be asked")
+		require.NoError(t, w.once(activities.UpsertUserName, in, nil))
+	})
+	t.Run("it was checked a part of the settle delay ago", func(t *testing.T) {
+		w := newWorld(t)
+		w.acts.SettleDelay = 30 * time.Second
+		w.user(attrs{"title": "Surfer"})
+		in := w.ordered()
+		in.Listed.CheckedAt = in.Listed.CheckedAt.Add(-10 * time.Second)
+		w.ended = map[string]bool{personID: true}
+		require.Equal(t, activities.ErrOutdated, failure(t, w.once(activities.UpsertUserName, in, nil)).Type())
+	})
+	t.Run("another run has ended before the page was handed out", func(t *testing.T) {
+		w := newWorld(t)
+		w.user(attrs{"title": "Surfer"})
+		w.ended = map[string]bool{personID: true}
+		p, err := w.bulk(activities.BulkSnapshotInput{})
+		require.NoError(t, err)
+		require.Nil(t, p.items[personID].Order, "the child reads for itself")
+	})
 	t.Run("Temporal cannot tell", func(t *testing.T) {
 		w := newWorld(t)
 		w.user(attrs{"title": "Surfer"})

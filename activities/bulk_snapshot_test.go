@@ -433,7 +433,7 @@ func TestBulkApply(t *testing.T) {
 
 func refusesThePlan(t *testing.T, p plan) {
 	item := p.items[personID]
-	require.Equal(t, employee.Failed, item.Outcome)
+	require.Equal(t, employee.Moved, item.Outcome)
 	require.Nil(t, item.Order)
 	require.Contains(t, item.Reason, "state has moved since the plan was made")
 }

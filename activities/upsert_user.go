@@ -47,8 +47,10 @@ type UpsertUserInput struct {
 // look-up of a first attempt, as long as no other run of the person's workflow
 // has ended since.
 type Listed struct {
-	// At is when the listing began.
-	At time.Time `json:"at"`
+	// At is when the listing began, and CheckedAt when it was found that no
+	// other run of the person's workflow had ended since.
+	At        time.Time `json:"at"`
+	CheckedAt time.Time `json:"checkedAt,omitzero"`
 	// User is nil where nobody in the listing is the person's user.
 	User *onelogin.User `json:"user,omitempty"`
 }
@@ -172,15 +174,21 @@ func (a *Activities) fresh(l Listed) bool {
 // stillStands refuses what a listing says of a person if it is old, or if
 // another run of their workflow has ended since: what that did, the listing
 // does not show.
+//
+// The last check holds for a part of the settle delay. A run that an event has
+// started lasts longer than that, and cannot have come and gone meanwhile.
 func (a *Activities) stillStands(ctx context.Context, employeeID string, l Listed) error {
 	if !a.fresh(l) {
 		return errOutdated
 	}
-	overtaken, err := a.EndedSince(ctx, employeeID, l.At.Add(-clockSkew))
+	if age := time.Since(l.CheckedAt); age >= 0 && age < a.SettleDelay/3 {
+		return nil
+	}
+	overtaken, err := a.EndedSince(ctx, []string{employeeID}, l.At.Add(-clockSkew))
 	switch {
 	case err != nil:
 		return fmt.Errorf("look for other runs since the listing: %w", err)
-	case overtaken:
+	case overtaken[employeeID]:
 		return errOutdated
 	default:
 		return nil

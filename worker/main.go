@@ -122,6 +122,7 @@ func run(ctx context.Context, environ []string) error {
 		Recall:           dispatcher.Recall,
 		RecallMany:       dispatcher.RecallMany,
 		EndedSince:       dispatcher.EndedSince,
+		SettleDelay:      cfg.SettleDelay,
 		Waiting:          dispatcher.Waiting,
 		OtherBulk:        dispatcher.OtherBulk,
 		Ended:            dispatcher.Ended,

@@ -42,7 +42,7 @@ func newStaff(t *testing.T) *staff {
 		}
 		return found, nil
 	}
-	s.acts.EndedSince = func(_ context.Context, id string, _ time.Time) (bool, error) { return s.ended[id], nil }
+	s.acts.EndedSince = func(context.Context, []string, time.Time) (map[string]bool, error) { return s.ended, nil }
 	s.acts.Waiting = func(context.Context) (map[string]time.Time, error) { return s.due, nil }
 	s.acts.OtherBulk = func(context.Context, string, string) (string, error) { return s.other, nil }
 	s.acts.Ended = func(context.Context, string) (activities.BulkEnd, bool, error) {

@@ -65,11 +65,15 @@ func (b Bob) lines(s Settings) []Line {
 
 // credentials reports whether the service user is let in.
 func (b Bob) credentials(a *area) bool {
-	err := b.Fields.Err
-	if b.People.Err == nil {
-		err = nil
-	}
 	var auth *bob.AuthError
+	err := b.Fields.Err
+	switch {
+	case b.People.Err == nil:
+		err = nil
+	case errors.As(b.People.Err, &auth) && auth.StatusCode == http.StatusUnauthorized:
+		// The list of fields is nobody's secret; people are.
+		err = b.People.Err
+	}
 	switch {
 	case err == nil:
 		a.ok("credentials", b.Host+" accepts the service user")

@@ -202,6 +202,9 @@ func TestBob(t *testing.T) {
 		{"credentials are refused", func(b *Bob, _ *Settings) { b.Fields.Err, b.People.Err = refused, refused }, []string{
 			"wrong credentials: api.hibob.com refuses the service user → compare BOB_SERVICE_USER_ID and BOB_SERVICE_USER_TOKEN with …",
 		}},
+		{"credentials are refused for people alone", func(b *Bob, _ *Settings) { b.People.Err = refused }, []string{
+			"wrong credentials: api.hibob.com refuses the service user → …",
+		}},
 		{"another server", func(b *Bob, _ *Settings) {
 			b.Fields.Err = &bob.ContentError{Failure: bob.Failure{Op: "list fields", StatusCode: 200}, Reason: "not JSON; is the base URL right?"}
 			b.People.Err = b.Fields.Err

@@ -103,14 +103,19 @@ func (d *Dispatcher) recall(ctx context.Context, employeeIDs []string, pageSize 
 // closedRunsOf is the query for the runs that left a result, newest first as
 // the server lists them.
 func closedRunsOf(employeeIDs []string) string {
+	return runsOf(employeeIDs) + " AND ExecutionStatus = 'Completed'"
+}
+
+// runsOf is the part of a query that names employees' workflows.
+func runsOf(employeeIDs []string) string {
 	ids := make([]string, len(employeeIDs))
 	for i, id := range employeeIDs {
 		ids[i] = "'" + workflows.EmployeeWorkflowID(id) + "'"
 	}
 	if len(ids) == 1 {
-		return "WorkflowId = " + ids[0] + " AND ExecutionStatus = 'Completed'"
+		return "WorkflowId = " + ids[0]
 	}
-	return "WorkflowId IN (" + strings.Join(ids, ", ") + ") AND ExecutionStatus = 'Completed'"
+	return "WorkflowId IN (" + strings.Join(ids, ", ") + ")"
 }
 
 // workflowsOf names people for an error.
@@ -159,22 +164,24 @@ func (d *Dispatcher) result(ctx context.Context, employeeID, runID string) (work
 	return result, err
 }
 
-// EndedSince reports whether a run of an employee's workflow has ended after t.
-// A run that was continued as new has not ended. The server's listing, which
-// is asked, may lag some moments behind.
-func (d *Dispatcher) EndedSince(ctx context.Context, employeeID string, t time.Time) (bool, error) {
-	id := workflows.EmployeeWorkflowID(employeeID)
-	ended, err := d.client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
-		Namespace: d.namespace,
-		// Servers on SQL take a run that has not closed for one that closes at the
-		// end of time: the status has to be named.
-		Query: fmt.Sprintf("WorkflowId = '%s' AND CloseTime > '%s' AND ExecutionStatus IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')",
-			id, t.UTC().Format(time.RFC3339Nano)),
+// EndedSince returns those of some employees whose workflow has had a run that
+// ended after t. A run that was continued as new has not ended. The server's
+// listing, which is asked, may lag some moments behind.
+func (d *Dispatcher) EndedSince(ctx context.Context, employeeIDs []string, t time.Time) (map[string]bool, error) {
+	ended := map[string]bool{}
+	// Servers on SQL take a run that has not closed for one that closes at the
+	// end of time: the status has to be named.
+	query := fmt.Sprintf("%s AND CloseTime > '%s' AND ExecutionStatus IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')",
+		runsOf(employeeIDs), t.UTC().Format(time.RFC3339Nano))
+	err := d.eachListed(ctx, query, func(info *workflowpb.WorkflowExecutionInfo) error {
+		id, err := workflows.EmployeeIDFrom(info.GetExecution().GetWorkflowId())
+		ended[id] = err == nil
+		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("count ended runs of %s: %w", id, err)
+		return nil, fmt.Errorf("list ended runs of %s: %w", workflowsOf(employeeIDs), err)
 	}
-	return ended.GetCount() > 0, nil
+	return ended, nil
 }
 
 // Waiting returns, by Bob id, the moments that employees' workflows wait for;

@@ -121,9 +121,9 @@ func TestEndedSince(t *testing.T) {
 	p := newPlace(t, "ended-since")
 	p.work()
 	endedSince := func(id string, at time.Time) bool {
-		ended, err := p.EndedSince(t.Context(), id, at)
+		ended, err := p.EndedSince(t.Context(), []string{id}, at)
 		require.NoError(t, err)
-		return ended
+		return ended[id]
 	}
 	before := time.Now().Add(-time.Second)
 	require.False(t, endedSince(personID, before))
@@ -133,9 +133,12 @@ func TestEndedSince(t *testing.T) {
 	require.True(t, endedSince(personID, before), "a failure is an end")
 	require.False(t, endedSince(personID, time.Now().Add(time.Second)))
 	require.False(t, endedSince(person(1), before), "somebody else's end is not this person's")
+	ended, err := p.EndedSince(t.Context(), []string{person(1), personID, person(2)}, before)
+	require.NoError(t, err)
+	require.Equal(t, map[string]bool{personID: true}, ended, "of several people those alone")
 
-	_, err := dispatch.New(server.Client(), "nowhere").EndedSince(t.Context(), personID, before)
-	require.ErrorContains(t, err, "count ended runs of employee/"+personID)
+	_, err = dispatch.New(server.Client(), "nowhere").EndedSince(t.Context(), []string{personID}, before)
+	require.ErrorContains(t, err, "list ended runs of employee/"+personID)
 }
 
 // A run that goes on as another has not ended, and one that is asked for from
@@ -145,9 +148,9 @@ func TestEndedSinceOfARunThatGoesOn(t *testing.T) {
 	p.work()
 	require.NoError(t, p.Signal(t.Context(), personID, employee.Event{Type: employee.EventUpdated, ReportID: "again"}))
 	p.eventually("the run is continued", func() bool { return p.closed() == 1 })
-	ended, err := p.EndedSince(t.Context(), personID, time.Now().Add(-time.Minute))
+	ended, err := p.EndedSince(t.Context(), []string{personID}, time.Now().Add(-time.Minute))
 	require.NoError(t, err)
-	require.False(t, ended)
+	require.Empty(t, ended)
 }
 
 func TestWaiting(t *testing.T) {
