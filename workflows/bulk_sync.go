@@ -155,12 +155,16 @@ func (b *bulkSync) run(ctx workflow.Context) (BulkProgress, error) {
 			return BulkProgress{}, b.failed(ctx, err)
 		}
 	}
-	for !b.cancelled {
+	// The context says so before the goroutine that waits for it has its turn.
+	// Going on meanwhile would ask for the next page for ever: with a cancelled
+	// context, every question is answered at once.
+	cancelled := func() bool { return b.cancelled || ctx.Err() != nil }
+	for !cancelled() {
 		if err := b.step(ctx); err != nil {
 			return BulkProgress{}, b.failed(ctx, err)
 		}
 		switch {
-		case b.cancelled:
+		case cancelled():
 		case b.over():
 			return b.end(ctx)
 		case b.handsOver(ctx) && len(b.hand) == 0 && b.page == nil:

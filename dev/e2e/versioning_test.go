@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -72,20 +73,31 @@ func TestBuildsSideBySide(t *testing.T) {
 	if *record {
 		t.Skip("the histories that are recorded are of workers without versioning")
 	}
-	t.Parallel()
 	const (
 		n      = 120
 		auto   = enumspb.VERSIONING_BEHAVIOR_AUTO_UPGRADE
 		pinned = enumspb.VERSIONING_BEHAVIOR_PINNED
 	)
-	s := newBulkStack(t, 20, withoutWorker(), withEnv("ONELOGIN_MAX_RPS=20"))
+	// A bulk run is handed over to a fresh run after few people.
+	address := server
+	if os.Getenv("E2E_TEMPORAL_ADDRESS") == "" {
+		dev, err := startServer(t.Context(), "", "", "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=300")
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = dev.Stop() })
+		address = dev.FrontendHostPort()
+	}
+	t.Parallel()
+	s := newBulkStack(t, 20, withServer(address), withoutWorker(), withEnv("ONELOGIN_MAX_RPS=20"))
 	one := s.startBuild("v1.0.0")
 	s.setCurrent("v1.0.0")
 
 	// Somebody waits for a start date, on the first build.
-	s.put(rowan, hiredOn("2035-03-05"), "employee.created")
-	s.eventually("a hire waits", 20*time.Second, func() bool { return s.status(rowan).State == workflows.Waiting })
-	s.requireOn("v1.0.0", auto, workflows.EmployeeWorkflowID(rowan))
+	waiting := hireID(1_000)
+	hire := newHire(waiting, "")
+	hire["work"].(map[string]any)["startDate"] = "2035-03-05"
+	s.put(waiting, hire, "employee.created")
+	s.eventually("a hire waits", 20*time.Second, func() bool { return s.status(waiting).State == workflows.Waiting })
+	s.requireOn("v1.0.0", auto, workflows.EmployeeWorkflowID(waiting))
 
 	s.hires(n)
 	run := s.begin(workflows.BulkSyncInput{Window: 5})
@@ -99,27 +111,30 @@ func TestBuildsSideBySide(t *testing.T) {
 	require.Equal(t, employee.Created, s.done(juniper).Outcome)
 	s.requireOn("v2.0.0", auto, workflows.EmployeeWorkflowID(juniper))
 	require.Less(t, s.created(), n+1, "the bulk run is still under way")
-	s.put(rowan, hiredOn("2020-03-05"), "employee.updated")
-	s.eventually("the hire goes on on the new build", 20*time.Second, func() bool { return s.user(rowan) != nil })
-	s.done(rowan)
-	s.requireOn("v2.0.0", auto, workflows.EmployeeWorkflowID(rowan))
+	s.put(waiting, map[string]any{"work": map[string]any{"startDate": "2020-03-05"}}, "employee.updated")
+	s.eventually("the hire goes on on the new build", 20*time.Second, func() bool { return s.user(waiting) != nil })
+	s.done(waiting)
+	s.requireOn("v2.0.0", auto, workflows.EmployeeWorkflowID(waiting))
 
 	p, err := s.end(run)
 	require.NoError(t, err)
 	require.Equal(t, n, p.Outcomes[employee.Created])
 	require.Equal(t, n+2, s.created(), "nobody is created twice")
 	s.requireOn("v1.0.0", pinned, workflows.BulkWorkflowID)
-	last := 0
+	last, err := s.temporal.DescribeWorkflowExecution(t.Context(), workflows.BulkWorkflowID, "")
+	require.NoError(t, err)
+	require.NotEqual(t, run.GetRunID(), last.GetWorkflowExecutionInfo().GetExecution().GetRunId(), "the run is continued")
+	followed := 0
 	for i := range n {
 		switch build := s.versioning(workflows.EmployeeWorkflowID(hireID(i))).GetDeploymentVersion().GetBuildId(); build {
 		case "v1.0.0":
 		case "v2.0.0":
-			last++
+			followed++
 		default:
 			t.Errorf("the workflow of %s ended on build %q", hireID(i), build)
 		}
 	}
-	require.Positive(t, last, "children that follow the current build")
+	require.Positive(t, followed, "children that follow the current build")
 
 	// The last build may go once nothing is left on it.
 	one.stop(syscall.SIGTERM)
