@@ -74,7 +74,7 @@ func TestBuildsSideBySide(t *testing.T) {
 		t.Skip("the histories that are recorded are of workers without versioning")
 	}
 	const (
-		n      = 120
+		n      = 330 // more than a run has in hand before it may be handed over
 		auto   = enumspb.VERSIONING_BEHAVIOR_AUTO_UPGRADE
 		pinned = enumspb.VERSIONING_BEHAVIOR_PINNED
 	)
@@ -87,7 +87,7 @@ func TestBuildsSideBySide(t *testing.T) {
 		address = dev.FrontendHostPort()
 	}
 	t.Parallel()
-	s := newBulkStack(t, 20, withServer(address), withoutWorker(), withEnv("ONELOGIN_MAX_RPS=20"))
+	s := newBulkStack(t, 20, withServer(address), withoutWorker(), withEnv("ONELOGIN_MAX_RPS=25"))
 	one := s.startBuild("v1.0.0")
 	s.setCurrent("v1.0.0")
 
@@ -100,7 +100,8 @@ func TestBuildsSideBySide(t *testing.T) {
 	s.requireOn("v1.0.0", auto, workflows.EmployeeWorkflowID(waiting))
 
 	s.hires(n)
-	run := s.begin(workflows.BulkSyncInput{Window: 5})
+	run := s.begin(workflows.BulkSyncInput{Window: 10})
+	first := run.GetRunID() // it follows the run's continuations later
 	s.eventually("the bulk run creates users", time.Minute, func() bool { return s.created() >= 10 })
 	s.requireOn("v1.0.0", pinned, workflows.BulkWorkflowID)
 	s.startBuild("v2.0.0")
@@ -123,7 +124,7 @@ func TestBuildsSideBySide(t *testing.T) {
 	s.requireOn("v1.0.0", pinned, workflows.BulkWorkflowID)
 	last, err := s.temporal.DescribeWorkflowExecution(t.Context(), workflows.BulkWorkflowID, "")
 	require.NoError(t, err)
-	require.NotEqual(t, run.GetRunID(), last.GetWorkflowExecutionInfo().GetExecution().GetRunId(), "the run is continued")
+	require.NotEqual(t, first, last.GetWorkflowExecutionInfo().GetExecution().GetRunId(), "the run is continued")
 	followed := 0
 	for i := range n {
 		switch build := s.versioning(workflows.EmployeeWorkflowID(hireID(i))).GetDeploymentVersion().GetBuildId(); build {
