@@ -149,7 +149,8 @@ type BulkPageResult struct {
 	Settled int `json:"settled,omitempty"`
 	// Next is the key of the last person looked at, handed out or settled.
 	Next BulkKey `json:"next"`
-	// Last: nobody comes after these.
+	// Left is how many come after these at the most. Last: nobody does.
+	Left   int         `json:"left,omitempty"`
 	Last   bool        `json:"last,omitempty"`
 	Budget *BulkBudget `json:"budget,omitempty"`
 }

@@ -74,7 +74,8 @@ func (s *snapshot) page(ctx context.Context, in BulkPageInput) (BulkPageResult, 
 		}
 		out.Items = append(out.Items, item)
 	}
-	out.Last = first+len(next) == len(s.candidates)
+	out.Left = len(s.candidates) - first - len(next)
+	out.Last = out.Left == 0
 	if len(next) > 0 {
 		out.Next = next[len(next)-1].key
 	}

@@ -180,7 +180,7 @@ func (p *planner) again(ctx context.Context, v *verdict) error {
 // awaited: the person's manager is about to have a user. Nobody links a leaver
 // to one later.
 func (v *verdict) awaited(creating map[string]bool) bool {
-	return v.missingManager && creating[v.manager] && v.Order.Decision.Standing != lifecycle.StandingLeft
+	return v.missingManager && creating[v.manager] && v.Order != nil && v.Order.Decision.Standing != lifecycle.StandingLeft
 }
 
 // lateOf is the moment that a workflow waits for that has provisioned already.

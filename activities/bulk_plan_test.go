@@ -1,9 +1,11 @@
 package activities_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"bob-onelogin/activities"
 	simbob "bob-onelogin/dev/sim/bob"
+	"bob-onelogin/dev/sim/control"
 	simonelogin "bob-onelogin/dev/sim/onelogin"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
@@ -209,6 +212,26 @@ func TestBulkPlan(t *testing.T) {
 			},
 			outcome: employee.Updated, calls: 1,
 			changes: map[string]string{"title": "Surfer → Lighthouse Keeper"},
+		},
+		{
+			name: "may be suspended by us, was not, and leaves later",
+			given: func(w *world) {
+				w.settings.Policy.Reactivate = lifecycle.ReactivateOnActivation
+				w.put(personID, leaves(3))
+				w.user(attrs{"status": 2})
+			},
+			outcome: scheduled,
+			changes: map[string]string{},
+		},
+		{
+			name: "may be suspended by us, was not, and the leave is waited for",
+			given: func(w *world) {
+				w.settings.Policy.Reactivate = lifecycle.ReactivateOnActivation
+				w.put(personID, leaves(3))
+				w.user(attrs{"status": 2})
+				w.due = map[string]time.Time{personID: midnight(4)}
+			},
+			outcome: unchanged, inLine: true,
 		},
 		{
 			name:    "out of scope",
@@ -872,6 +895,43 @@ func TestBulkOrderThatIsOvertaken(t *testing.T) {
 		require.Equal(t, activities.ErrOutdated, failure(t, w.once(activities.UpsertUserName, in, nil)).Type())
 		require.Empty(t, w.calls())
 	})
+	// waits has the first attempt fail before it writes, and the next come when
+	// what was read is old.
+	waits := func(w *world) {
+		w.acts.EndedSince = func(context.Context, []string, time.Time) (map[string]bool, error) {
+			w.settings.Limits.FreshFor = 0
+			return nil, fmt.Errorf("the namespace is busy")
+		}
+	}
+	t.Run("its next attempt comes too late", func(t *testing.T) {
+		w := newWorld(t)
+		w.user(attrs{"title": "Surfer"})
+		in := w.ordered()
+		waits(w)
+		require.Equal(t, activities.ErrOutdated, failure(t, w.retrying(activities.UpsertUserName, in, nil)).Type())
+		require.Zero(t, w.calls()[update])
+	})
+	t.Run("a leaver's next attempt comes too late", func(t *testing.T) {
+		for _, status := range []int64{1, 2} {
+			w := newWorld(t)
+			w.put(personID, inactive)
+			id := w.user(attrs{"title": "Surfer"})
+			p, err := w.bulk(activities.BulkSnapshotInput{})
+			require.NoError(t, err)
+			o := p.items[personID].Order
+			waits(w)
+			w.change(id, fmt.Sprintf(`{"status":%d}`, status))
+			in := activities.EnforceStatusInput{EmployeeID: personID, Email: personEmail, Desired: o.Desired, Listed: &o.Listed}
+			err = w.retrying(activities.EnforceStatusName, in, nil)
+			require.Zero(t, w.calls()[update])
+			if status == 1 {
+				require.Equal(t, activities.ErrOutdated, failure(t, err).Type())
+				continue
+			}
+			require.NoError(t, err)
+			require.True(t, w.sessionsEnded(id), "an attempt whose answer was lost may have suspended without ending the sessions")
+		}
+	})
 	t.Run("a leaver's", func(t *testing.T) {
 		for name, overtake := range map[string]func(*world, *activities.Listed){
 			"another run has ended since":     func(w *world, _ *activities.Listed) { w.ended = map[string]bool{personID: true} },
@@ -893,4 +953,40 @@ func TestBulkOrderThatIsOvertaken(t *testing.T) {
 			})
 		}
 	})
+}
+
+// An answer that is lost is not a lost write, nor one of nobody.
+func TestBulkOrderWhoseAnswerIsLost(t *testing.T) {
+	for name, tt := range map[string]struct {
+		given   func(*world)
+		route   string
+		outcome employee.Outcome
+		changed []string
+	}{
+		"of a change": {
+			func(w *world) { w.user(attrs{"title": "Surfer"}) }, update, employee.Updated, []string{"title"},
+		},
+		"of an adoption": {
+			func(w *world) { w.user(attrs{"external_id": nil}) }, update, employee.Updated, []string{"external_id"},
+		},
+		"of a creation": {
+			func(*world) {}, create, employee.Created,
+			[]string{"custom_attributes.work_cell", "department", "email", "external_id", "firstname", "lastname", "phone", "status", "title", "username"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			tt.given(w)
+			in := w.ordered()
+			method, route, _ := strings.Cut(tt.route, " ")
+			w.oneFault(control.Fault{Method: method, Route: route, Drop: control.DropAfter})
+			w.forgetCalls()
+			var out activities.UpsertUserResult
+			require.NoError(t, w.retrying(activities.UpsertUserName, in, &out))
+			require.Equal(t, tt.outcome, out.Outcome, out.Reason)
+			require.Equal(t, tt.changed, out.Changed)
+			require.Equal(t, calls{tt.route: 1, find: 1}, w.calls(), "written once, and looked for after the loss")
+			require.Len(t, w.linked(), 1)
+		})
+	}
 }

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
 
 	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/mapping"
 	"bob-onelogin/internal/onelogin"
 )
@@ -35,7 +37,11 @@ type candidate struct {
 	manager string
 	// missingManager: the listing has no user of the manager's.
 	missingManager bool
-	item           json.RawMessage
+	// user is the OneLogin user concerned; claimed, where it is not linked to
+	// the person; leaving, where the person's access has ended.
+	user             int64
+	claimed, leaving bool
+	item             json.RawMessage
 }
 
 // snapshots holds those of this process by id, which names a run.
@@ -332,6 +338,9 @@ func (r *reading) plan(ctx context.Context, p planner) (*snapshot, BulkSnapshotR
 			return nil, out, err
 		}
 	}
+	if err := s.oneEach(&out); err != nil {
+		return nil, out, err
+	}
 	if missing := r.notShown(); missing > 0 {
 		out.Settled[employee.Skipped] += missing
 		out.SkippedFor["Bob does not show this person; check the id, and that the service user may see them"] += missing
@@ -398,6 +407,44 @@ func (r *reading) notShown() int {
 	return missing
 }
 
+// oneEach sees to it that nobody's user is another's as well. Each person was
+// planned for by themselves; where one who is at work takes over the user of
+// an old record, that record has nothing left to suspend, and where two would
+// take over the same, a person has to decide.
+func (s *snapshot) oneEach(out *BulkSnapshotResult) error {
+	claims := map[int64][]string{}
+	for _, c := range s.candidates {
+		if c.claimed && !c.leaving {
+			claims[c.user] = append(claims[c.user], c.key.EmployeeID)
+		}
+	}
+	s.candidates = slices.DeleteFunc(s.candidates, func(c candidate) bool {
+		by := claims[c.user]
+		if len(by) == 0 || slices.Contains(by, c.key.EmployeeID) {
+			return false
+		}
+		out.Settled[employee.Skipped]++
+		out.skippedFor("Has left, and somebody at work takes over the OneLogin user of the same address")
+		return true
+	})
+	for i := range s.candidates {
+		c := &s.candidates[i]
+		by := claims[c.user]
+		if len(by) < 2 {
+			continue
+		}
+		slices.Sort(by)
+		item, err := json.Marshal(BulkItem{Key: c.key, Outcome: employee.Failed, UserID: c.user, Reason: fmt.Sprintf(
+			"OneLogin user %d has the address of employees %s, who are all at work: correct the address of the wrong ones in Bob, then run `starter sync %s`",
+			c.user, strings.Join(by, " and "), c.key.EmployeeID)})
+		if err != nil {
+			return fmt.Errorf("keep the plan for employee %s: %w", c.key.EmployeeID, err)
+		}
+		c.item = item
+	}
+	return nil
+}
+
 // maxReasons bounds the reasons that are told apart: some name ids.
 const (
 	maxReasons   = 20
@@ -428,6 +475,10 @@ func (s *snapshot) sort(v verdict, r *reading, out *BulkSnapshotResult) error {
 	if err != nil {
 		return fmt.Errorf("keep the plan for employee %s: %w", id, err)
 	}
-	s.candidates = append(s.candidates, candidate{key: v.Key, manager: v.manager, missingManager: v.missingManager, item: item})
+	s.candidates = append(s.candidates, candidate{
+		key: v.Key, manager: v.manager, missingManager: v.missingManager, item: item,
+		user: v.UserID, claimed: v.match.found && v.match.by != byLink,
+		leaving: v.Order != nil && v.Order.Decision.Phase == lifecycle.PhaseLeave,
+	})
 	return nil
 }

@@ -449,3 +449,46 @@ func (w *world) userOf(id string) int64 {
 	w.t.Fatalf("nobody is linked to employee %s", id)
 	return 0
 }
+
+// A person who came back has a new record and the address of the old one, whose
+// user the new record takes over: the old record's leaving must not suspend it.
+func TestBulkPersonWhoCameBack(t *testing.T) {
+	for name, inOrder := range map[string]bool{"the old record first": true, "the new record first": false} {
+		t.Run(name, func(t *testing.T) {
+			w := staffed(t, 0)
+			old, again := otherID, managerID
+			if !inOrder {
+				old, again = again, old
+			}
+			w.colleague(old, otherEmail)
+			w.put(old, inactive)
+			w.colleague(again, otherEmail)
+			id := w.stranger(attrs{"external_id": old})
+			p, err := w.bulk(activities.BulkSnapshotInput{})
+			require.NoError(t, err)
+			require.Equal(t, []string{again}, p.order)
+			require.Equal(t, employee.Relinked, p.items[again].Outcome)
+			require.Equal(t, id, p.items[again].UserID)
+			require.Equal(t, 1, p.Settled[employee.Skipped])
+			require.Contains(t, p.SkippedFor, "Has left, and somebody at work takes over the OneLogin user of the same address")
+		})
+	}
+}
+
+// Two people at work with one address, and one user who is linked to nobody.
+func TestBulkTwoWouldTakeTheSameUser(t *testing.T) {
+	w := staffed(t, 0)
+	w.colleague(otherID, otherEmail)
+	w.colleague(managerID, otherEmail)
+	w.stranger()
+	p, err := w.bulk(activities.BulkSnapshotInput{})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{otherID, managerID}, p.order)
+	for _, id := range p.order {
+		item := p.items[id]
+		require.Equal(t, employee.Failed, item.Outcome)
+		require.Nil(t, item.Order)
+		require.Contains(t, item.Reason, managerID+" and "+otherID+", who are all at work")
+		require.Contains(t, item.Reason, "`starter sync "+id+"`")
+	}
+}

@@ -149,6 +149,19 @@ func TestBulkPlansAsASingleEventDecides(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) { w.twins(rt) })
 }
 
+// takenOver reports whether the plan gives somebody else the user that is linked
+// to a person, or that has the person's address.
+func takenOver(users []map[string]any, p plan, id string) bool {
+	for _, item := range p.items {
+		for _, u := range users {
+			if u["id"] == item.UserID && item.Key.EmployeeID != id && u["external_id"] != item.Key.EmployeeID {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (w *world) twins(rt *rapid.T) {
 	people := []string{personID, managerID, otherID, "3332883800000000014"}
 	addresses := []string{"ash@example.com", "birch@example.com", "Cedar@example.com", "cedar@example.com", "dogwood@example.com"}
@@ -185,7 +198,8 @@ func (w *world) twins(rt *rapid.T) {
 		}
 		w.put(id, record)
 		w.put(id, rapid.SampledFrom([]map[string]any{
-			{"internal": map[string]any{"status": "Active", "lifecycleStatus": "employed"}}, {},
+			{"internal": map[string]any{"status": "Active", "lifecycleStatus": "employed"}},
+			{},
 			inactive, starts(5), leaves(5), leaves(-5),
 			{"internal": map[string]any{"status": "Active", "lifecycleStatus": "garden leave"}},
 			{"internal": map[string]any{"status": "Inactive", "lifecycleStatus": "parental leave"}},
@@ -239,6 +253,10 @@ func (w *world) twins(rt *rapid.T) {
 		}
 		single := w.act(rt, id, read.Decision, desired, nil, 0)
 		item, ok := planned.items[id]
+		if !ok && takenOver(before, planned, id) {
+			// Only a bulk run sees that the user is somebody else's by now.
+			continue
+		}
 		if !ok {
 			require.False(rt, single.wrote, "%s is in line for the bulk run; an event writes %v", id, single.changed)
 			require.Empty(rt, single.conflict)
@@ -254,6 +272,12 @@ func (w *world) twins(rt *rapid.T) {
 			names = append(names, c.Attribute)
 		}
 		require.Equal(rt, future, item.AwaitsManager, "a manager who is to be created is a change to come")
+		if strings.Contains(item.Reason, "who are all at work") {
+			// An event takes the user; the next one of the other person fails.
+			require.Equal(rt, employee.Failed, item.Outcome)
+			require.Nil(rt, item.Order)
+			continue
+		}
 		if item.Order == nil {
 			require.Equal(rt, employee.Failed, item.Outcome)
 			require.Equal(rt, item.Reason, single.conflict)

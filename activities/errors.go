@@ -120,7 +120,7 @@ func classify(err error, attempt int32) treatment {
 	case errors.As(err, &running):
 		return treatment{kind: ErrAlreadyRunning, permanent: true}
 	case errors.As(err, &reserved):
-		return treatment{kind: ErrBudgetReserved, delay: jitter(time.Until(reserved.until)), category: temporal.ApplicationErrorCategoryBenign}
+		return treatment{kind: ErrBudgetReserved, delay: time.Until(reserved.until) + jitter(time.Second), category: temporal.ApplicationErrorCategoryBenign}
 	case errors.As(err, &bobLimit):
 		return rateLimited(bobLimit.Wait(time.Now()), attempt)
 	case errors.As(err, &oneLimit):

@@ -107,6 +107,8 @@ type upsert struct {
 	try *try
 	// planning: nothing is written, custom attributes included.
 	planning bool
+	// unordered: OneLogin's answer has led away from what a bulk run ordered.
+	unordered bool
 
 	last           LastSync
 	desired        mapping.Attributes
@@ -123,6 +125,9 @@ func (u *upsert) run(ctx context.Context) (UpsertUserResult, error) {
 	if err := u.prepare(ctx); err != nil {
 		return UpsertUserResult{}, err
 	}
+	if err := u.recallOrder(ctx); err != nil {
+		return UpsertUserResult{}, err
+	}
 	if m.found {
 		return u.update(ctx, m)
 	}
@@ -133,7 +138,8 @@ func (u *upsert) run(ctx context.Context) (UpsertUserResult, error) {
 		return out, err
 	}
 	// The refused creation had no effect: what is written next says so itself.
-	u.try.intend(intent{})
+	u.unordered = true
+	u.intend(intent{})
 	m, err = u.findByAddress(ctx, u.in.EmployeeID, u.text(mapping.AttrEmail), u.text(mapping.AttrUsername), userFields(u.settings))
 	if err != nil {
 		return UpsertUserResult{}, err
@@ -145,10 +151,36 @@ func (u *upsert) run(ctx context.Context) (UpsertUserResult, error) {
 	return u.update(ctx, m)
 }
 
+// intend records what is about to be written. The first attempt at a bulk
+// run's order need not: the order says the same.
+func (u *upsert) intend(i intent) {
+	if u.in.Listed == nil || u.try.again || u.unordered {
+		u.try.intend(i)
+	}
+}
+
+// recallOrder finds out what the first attempt at a bulk run's order was about
+// to write.
+func (u *upsert) recallOrder(ctx context.Context) error {
+	if u.in.Listed == nil || !u.try.again || u.try.before != nil {
+		return nil
+	}
+	if u.in.Listed.User == nil {
+		attributes, _, err := u.newUser(ctx)
+		u.try.before = &intent{Outcome: employee.Created, Changed: attributes.Names()}
+		return err
+	}
+	c, err := u.compare(ctx, u.matchOf(u.in.Listed.User))
+	if len(c.write) > 0 {
+		u.try.before = &intent{Outcome: c.outcome, Changed: c.write.Names()}
+	}
+	return err
+}
+
 // look finds the person's linked user: as an earlier step read it, as a bulk
 // run's listing has it, or by asking OneLogin.
 func (u *upsert) look(ctx context.Context) (match, error) {
-	if u.in.Known != nil {
+	if u.in.Known != nil && !u.try.again {
 		return u.matchOf(u.in.Known), nil
 	}
 	switch l := u.in.Listed; {
@@ -162,7 +194,14 @@ func (u *upsert) look(ctx context.Context) (match, error) {
 		// Nothing of it was written, and what Bob said is old by now.
 		return match{}, errOutdated
 	}
-	return u.findLinked(ctx, u.in.EmployeeID, userFields(u.settings))
+	m, err := u.findLinked(ctx, u.in.EmployeeID, userFields(u.settings))
+	known := u.in.Known != nil || (u.in.Listed != nil && u.in.Listed.User != nil)
+	if err != nil || m.found || !known {
+		return m, err
+	}
+	// The user is there and carries no link yet: an earlier attempt may have
+	// come to nothing.
+	return u.findByAddress(ctx, u.in.EmployeeID, u.text(mapping.AttrEmail), u.text(mapping.AttrUsername), userFields(u.settings))
 }
 
 // fresh reports whether what a bulk run has read may still be acted on. The
@@ -290,7 +329,7 @@ func (u *upsert) create(ctx context.Context) (UpsertUserResult, error) {
 	if err != nil {
 		return UpsertUserResult{}, err
 	}
-	u.try.intend(intent{Outcome: employee.Created, Changed: attributes.Names()})
+	u.intend(intent{Outcome: employee.Created, Changed: attributes.Names()})
 	user, err := u.OneLogin.CreateUser(ctx, wire(attributes))
 	if err != nil {
 		return UpsertUserResult{}, u.refused(err)
@@ -347,7 +386,7 @@ func (u *upsert) update(ctx context.Context, m match) (UpsertUserResult, error) 
 		outcome = employee.Created
 		names = slices.Compact(slices.Sorted(slices.Values(slices.Concat(before.Changed, names))))
 	}
-	u.try.intend(intent{Outcome: outcome, Changed: names})
+	u.intend(intent{Outcome: outcome, Changed: names})
 
 	user, err := u.OneLogin.UpdateUser(ctx, m.user.ID(), wire(write))
 	var duplicate *onelogin.DuplicateError

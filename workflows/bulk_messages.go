@@ -120,6 +120,10 @@ func (in *BulkSyncInput) Validate() error {
 	if len(in.Apply) > MaxApply {
 		mistakes = append(mistakes, fmt.Sprintf("apply holds %d changes, and at most %d fit into one run", len(in.Apply), MaxApply))
 	}
+	if in.Apply != nil && len(in.Apply) == 0 {
+		// Left out on its way through JSON, it would mean everybody.
+		mistakes = append(mistakes, "apply holds no changes: there is nothing to do")
+	}
 	if in.Apply != nil && (in.DryRun || in.Force || len(in.EmployeeIDs) > 0) {
 		mistakes = append(mistakes, "apply goes with neither dryRun nor force nor employeeIds: it is exactly one plan")
 	}

@@ -20,26 +20,31 @@ const (
 	// the snapshot may take to begin with it: after that it is taken for dead.
 	pagePatience  = 2 * time.Minute
 	ownerPatience = 20 * time.Second
+	// maxLosses bounds how many snapshots in a row may be lost before one page
+	// was had: everybody is read anew for each.
+	maxLosses = 5
 )
 
 // takeSnapshot has both sides read and planned.
 func (b *bulkSync) takeSnapshot(ctx workflow.Context) error {
 	options := callOptions("", "Read everybody from Bob and OneLogin, and compare", priorityLater)
 	options.StartToCloseTimeout = readingPatience
-	again := b.Snapshot.ID != ""
+	var taken activities.BulkSnapshotResult
 	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.BulkSnapshotName, activities.BulkSnapshotInput{
 		DryRun: b.in.DryRun, Force: b.in.Force, EmployeeIDs: b.in.EmployeeIDs, Apply: b.in.Apply,
-	}).Get(ctx, &b.Snapshot)
+	}).Get(ctx, &taken)
 	if err != nil {
 		return err
 	}
+	again := b.Snapshot.ID != ""
+	b.Snapshot = taken
 	s, p := &b.Snapshot, &b.Progress
 	b.learnBudget(s.Budget)
 	p.Phase, p.Settings = BulkRunning, s.SettingsVersion
 	if again {
 		// Whoever is left comes after those who were dealt with; how many they
-		// are is known to the worker that has the snapshot.
-		s.Settled, s.SkippedFor = nil, nil
+		// are is told with the next page.
+		s.Settled, s.SkippedFor, b.recount = nil, nil, true
 		return nil
 	}
 	p.Employees, p.Users, p.Total = s.Employees, s.Users, s.Items
@@ -111,6 +116,15 @@ func (b *bulkSync) turn(ctx workflow.Context, in activities.BulkPageInput, f wor
 		return
 	case snapshotLost(err):
 		b.Created, b.Unlinked = slices.Concat(in.Created, b.Created), slices.Concat(in.Unlinked, b.Unlinked)
+		if in.Unlinked != nil {
+			b.Progress.Pass, b.Changed = b.Progress.Pass-1, true // this pass has not begun
+		}
+		if b.losses++; b.losses > maxLosses {
+			b.broken = temporal.NewNonRetryableApplicationError(
+				fmt.Sprintf("%d workers in a row read everybody and handed out nobody: see that every worker polls a task queue of its own, then start again", maxLosses),
+				activities.ErrSnapshotLost, nil)
+			return
+		}
 		b.log.Info("The worker that had the snapshot is gone; it is taken anew")
 		b.lost = true
 		return
@@ -118,6 +132,7 @@ func (b *bulkSync) turn(ctx workflow.Context, in activities.BulkPageInput, f wor
 		b.broken = err
 		return
 	}
+	b.losses = 0
 	b.learnBudget(page.Budget)
 	b.hand = append(b.hand, page.Items...)
 	if in.Unlinked != nil {
@@ -129,6 +144,10 @@ func (b *bulkSync) turn(ctx workflow.Context, in activities.BulkPageInput, f wor
 	if page.Settled > 0 {
 		b.Progress.Done += page.Settled
 		b.Progress.Outcomes[employee.Unchanged] += page.Settled
+	}
+	if b.recount {
+		b.Progress.Total = b.Progress.Done + len(b.children) + len(b.Adrift) + len(b.hand) + page.Left
+		b.recount = false
 	}
 	if b.in.DryRun {
 		b.keepPlan(page.Items)

@@ -30,7 +30,7 @@ const (
 	cancelPatience = time.Minute
 	// maxUnlinked bounds the people who are remembered for a second pass; the
 	// rest are linked by the next bulk run.
-	maxUnlinked = 1000
+	maxUnlinked = 800
 	// maxPasses bounds the passes that link managers. A circle of managers
 	// takes two.
 	maxPasses = 5
@@ -63,6 +63,11 @@ type bulkSync struct {
 	// had.
 	lost   bool
 	broken error
+	// recount: a snapshot was taken anew, and the next page tells how many
+	// people are left.
+	recount bool
+	// losses counts the snapshots that were lost one after the other.
+	losses int
 	watch  budgetWatch
 	// knownUsers are users that this run's children have created, by Bob id.
 	knownUsers map[string]int64
@@ -394,10 +399,7 @@ func (b *bulkSync) stop(ctx workflow.Context) error {
 
 // awaitChildren takes in what comes until no child is left, for so long.
 func (b *bulkSync) awaitChildren(ctx workflow.Context, patience time.Duration) {
-	for _, f := range b.started {
-		_ = f.Get(ctx, nil) // whether it started is told by the child's own future
-	}
-	b.started = nil
+	b.awaitStarts(ctx)
 	timed, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	timer := workflow.NewTimerWithOptions(timed, patience, workflow.TimerOptions{Summary: "What runs finishes"})
@@ -406,6 +408,15 @@ func (b *bulkSync) awaitChildren(ctx workflow.Context, patience time.Duration) {
 	for len(b.children) > 0 && !expired {
 		b.changes.Select(ctx)
 	}
+}
+
+// awaitStarts waits until every child has started: one that has not when its
+// parent ends may never start.
+func (b *bulkSync) awaitStarts(ctx workflow.Context) {
+	for _, f := range b.started {
+		_ = f.Get(ctx, nil) // whether it started is told by the child's own future
+	}
+	b.started = nil
 }
 
 // handsOver decides whether the rest is left to a fresh run.
@@ -421,16 +432,17 @@ func (b *bulkSync) handOver(ctx workflow.Context) (bool, error) {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil || b.cancelled {
 		return false, nil
 	}
-	for b.changes.HasPending() {
-		b.changes.Select(ctx) // what has come is not left behind
+	for b.changes.HasPending() || len(b.started) > 0 {
+		b.awaitStarts(ctx)
+		if b.changes.HasPending() {
+			b.changes.Select(ctx) // what has come is not left behind
+		}
 	}
 	if b.cancelled {
 		return false, nil
 	}
 	b.After = b.position()
-	for _, id := range workflow.DeterministicKeys(b.children) {
-		b.Adrift = append(b.Adrift, id)
-	}
+	b.Adrift = append(b.Adrift, workflow.DeterministicKeys(b.children)...)
 	b.tick(ctx)
 	if len(b.plan) > 0 {
 		b.PlanRuns = append(b.PlanRuns, PlanRun{RunID: workflow.GetInfo(ctx).WorkflowExecution.RunID, Pages: len(b.plan)})

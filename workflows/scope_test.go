@@ -35,11 +35,13 @@ func TestEmployeeSyncOutOfScope(t *testing.T) {
 			employee.Suspended, 2, "Out of scope: the person's site is not under scope.sites, and scope.out_of_scope says suspend",
 		},
 		"suspended already": {
-			suspending, "Oslo", map[string]any{"status": 2},
+			suspending, "Oslo",
+			map[string]any{"status": 2},
 			employee.Unchanged, 2, "already suspended",
 		},
 		"a user of the same address who is linked to nobody is not this program's": {
-			suspending, "Oslo", map[string]any{"external_id": nil},
+			suspending, "Oslo",
+			map[string]any{"external_id": nil},
 			employee.Skipped, 1, "no OneLogin user is linked to the person",
 		},
 		"a site that Bob does not give suspends nobody": {

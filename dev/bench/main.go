@@ -33,7 +33,7 @@ const bound = 1.5
 // sizes are what is measured.
 type sizes struct {
 	Children  int `env:"BENCH_CHILDREN" envDefault:"500"`
-	Rounds    int `env:"BENCH_ROUNDS" envDefault:"3"`
+	Rounds    int `env:"BENCH_ROUNDS" envDefault:"5"`
 	Window    int `env:"BENCH_WINDOW" envDefault:"50"`
 	Employees int `env:"BENCH_EMPLOYEES" envDefault:"20000"`
 	Changed   int `env:"BENCH_CHANGED" envDefault:"200"`
@@ -124,8 +124,8 @@ func compare(ctx context.Context, p programs, s sizes, out io.Writer) (compariso
 			return c, err
 		}
 		c.empty = append(c.empty, took)
-		fmt.Fprintf(out, "round %d of %d: %s in bulk, %s of empty workflows\n", round+1, s.Rounds,
-			c.bulk[round].Round(time.Millisecond), took.Round(time.Millisecond))
+		fmt.Fprintf(out, "round %d of %d: %s in bulk, %s of empty workflows, %.2f times as long\n", round+1, s.Rounds,
+			c.bulk[round].Round(time.Millisecond), took.Round(time.Millisecond), float64(c.bulk[round])/float64(took))
 	}
 	return c, nil
 }

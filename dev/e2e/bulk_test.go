@@ -325,7 +325,7 @@ func TestBulkDryRunAndItsPlan(t *testing.T) {
 	}
 	s.put(plan[2].EmployeeID, map[string]any{"surname": "Else"})
 	applied := s.bulk(workflows.BulkSyncInput{Apply: three})
-	require.Equal(t, map[employee.Outcome]int{employee.Created: 2, employee.Failed: 1}, nonzero(applied.Outcomes))
+	require.Equal(t, map[employee.Outcome]int{employee.Created: 2, employee.Moved: 1}, nonzero(applied.Outcomes))
 	require.Len(t, applied.Failures, 1)
 	require.Equal(t, plan[2].EmployeeID, applied.Failures[0].EmployeeID)
 	require.Contains(t, applied.Failures[0].Reason, "moved since the plan")
@@ -436,5 +436,38 @@ func TestBulkLinksManagersWhoeverComesFirst(t *testing.T) {
 func nonzero(outcomes map[employee.Outcome]int) map[employee.Outcome]int {
 	told := maps.Clone(outcomes)
 	maps.DeleteFunc(told, func(_ employee.Outcome, n int) bool { return n == 0 })
+	return told
+}
+
+// TestBulkKnowsWhoCameBack: a person who was hired anew has two records in Bob,
+// and one user. The leaver's record must not take away what is the other's.
+func TestBulkKnowsWhoCameBack(t *testing.T) {
+	t.Parallel()
+	s := newBulkStack(t, 40)
+	for i, p := range s.staff {
+		if p.Situation != "left, still has access" {
+			continue
+		}
+		s.setUser(p.ID, map[string]any{"status": 1})
+		again := newHire(hireID(i), p.ManagerID)
+		again["email"] = p.Record["email"]
+		s.put(hireID(i), again)
+		out := s.bulk()
+		require.Equal(t, map[employee.Outcome]int{employee.Relinked: 1}, changed(out.Outcomes))
+		require.Nil(t, s.user(p.ID), "the old record has no user any more")
+		require.Equal(t, 1, s.userStatus(hireID(i)), "who works here can log in")
+		calls := s.calls()
+		require.Equal(t, 1, writes(calls))
+		require.Zero(t, calls[logout], "nobody is logged out")
+		return
+	}
+	t.Fatal("nobody has left")
+}
+
+// changed leaves out the outcomes of those who are in line.
+func changed(outcomes map[employee.Outcome]int) map[employee.Outcome]int {
+	told := nonzero(outcomes)
+	delete(told, employee.Unchanged)
+	delete(told, employee.Skipped)
 	return told
 }

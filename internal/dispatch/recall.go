@@ -254,7 +254,13 @@ func (d *Dispatcher) Ended(ctx context.Context, employeeID string) (activities.B
 		return end, false, fmt.Errorf("look at %s: %w", id, err)
 	}
 	info := described.GetWorkflowExecutionInfo()
-	if underWay(info.GetStatus()) {
+	switch {
+	case !underWay(info.GetStatus()):
+	case info.GetParentExecution() == nil:
+		// A child keeps its parent whatever it is continued as.
+		end.Outcome, end.Reason = workflows.Signalled, "An event has started another run since this person's child ended"
+		return end, true, nil
+	default:
 		return end, false, nil
 	}
 	result, err := d.result(ctx, employeeID, info.GetExecution().GetRunId())

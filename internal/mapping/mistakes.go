@@ -26,7 +26,11 @@ type Mistake struct {
 
 // FileError is everything that is wrong with a provisioning file, in the order
 // of the file. It never quotes a person's address.
-type FileError struct{ Mistakes []Mistake }
+type FileError struct {
+	Mistakes []Mistake
+	// More: there were so many that the rest was not looked for.
+	More bool
+}
 
 func (e *FileError) Error() string {
 	var b strings.Builder
@@ -35,6 +39,9 @@ func (e *FileError) Error() string {
 		noun = "mistake"
 	}
 	fmt.Fprintf(&b, "provisioning file: %d %s", len(e.Mistakes), noun)
+	if e.More {
+		b.WriteString(" and more")
+	}
 	for _, m := range e.Mistakes {
 		fmt.Fprintf(&b, "\n  %d:%d: ", m.Line, m.Column)
 		if m.Key != "" {
@@ -57,6 +64,9 @@ type report struct {
 	mistakes []Mistake
 	// private marks the characters of a line that name people.
 	private map[int][]span
+	// split keeps lines that were split into characters: a file may be one
+	// long line.
+	split map[int][]rune
 }
 
 // span is a range of columns; a to of 0 reaches to the end of the line.
@@ -64,12 +74,29 @@ type span struct{ from, to int }
 
 func newReport(content []byte) *report {
 	text := strings.ReplaceAll(string(content), "\r\n", "\n")
-	return &report{lines: strings.Split(text, "\n"), private: map[int][]span{}}
+	return &report{lines: strings.Split(text, "\n"), private: map[int][]span{}, split: map[int][]rune{}}
+}
+
+// characters splits a line. The result is shared and must not be changed.
+func (r *report) characters(line int) []rune {
+	split, ok := r.split[line]
+	if !ok {
+		split = []rune(r.lines[line-1])
+		r.split[line] = split
+	}
+	return split
 }
 
 func (r *report) mistake(at place, key, format string, args ...any) {
 	r.mistakes = append(r.mistakes, Mistake{Line: at.line, Column: at.column, Key: key, Message: fmt.Sprintf(format, args...)})
 }
+
+// mostMistakes is how many are looked for: beyond them the file is another one
+// than was meant.
+const mostMistakes = 200
+
+// full reports that enough was found.
+func (r *report) full() bool { return len(r.mistakes) >= mostMistakes }
 
 // err returns what was collected. Excerpts are cut only now, when it is known
 // what in the file names people.
@@ -85,7 +112,7 @@ func (r *report) err() error {
 		m.Key, m.Message = maskAddresses(m.Key), maskAddresses(m.Message)
 		m.Excerpt = r.excerpt(place{m.Line, m.Column})
 	}
-	return &FileError{Mistakes: r.mistakes}
+	return &FileError{Mistakes: r.mistakes, More: r.full()}
 }
 
 // widest is how many characters of a line an excerpt shows.
@@ -96,7 +123,7 @@ func (r *report) excerpt(at place) string {
 	if at.line < 1 || at.line > len(r.lines) {
 		return ""
 	}
-	line := []rune(r.lines[at.line-1])
+	line := slices.Clone(r.characters(at.line))
 	for _, s := range r.private[at.line] {
 		to := s.to
 		if to == 0 || to > len(line)+1 {

@@ -13,13 +13,22 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	yamlparser "github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 
 	"bob-onelogin/internal/lifecycle"
 )
 
-// maxFile bounds a provisioning file, in bytes.
-const maxFile = 1 << 20
+// What a provisioning file may be, so that reading one ends soon whatever is in
+// it: its size in bytes, its words and signs (10,000 excluded people have twice
+// as many), and how deep it nests (real ones four deep). The YAML package takes
+// the square of the latter two.
+const (
+	maxFile   = 256 << 10
+	maxTokens = 24_000
+	maxDeep   = 20
+)
 
 // read makes settings of a file. It goes through the tree of the YAML itself,
 // and not through a decoder, which would stop at the first mistake and not know
@@ -46,7 +55,18 @@ func read(content []byte, known map[string]Field) (s Settings, err error) {
 			s, err = Settings{}, r.err()
 		}
 	}()
-	tree, err := yamlparser.ParseBytes(content, 0, yamlparser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(string(content))
+	if len(tokens) > maxTokens {
+		r.lines = nil
+		r.mistake(place{1, 1}, "", "the file holds more than %d words and signs", maxTokens)
+		return Settings{}, r.err()
+	}
+	if at, deep := nestsTooDeep(tokens); deep {
+		r.hideSections()
+		r.mistake(p.locate(at), "", "nests more than %d deep", maxDeep)
+		return Settings{}, r.err()
+	}
+	tree, err := yamlparser.Parse(tokens, 0, yamlparser.AllowDuplicateMapKey())
 	if err != nil {
 		r.hideSections()
 		p.notYAML(err)
@@ -57,6 +77,29 @@ func read(content []byte, known map[string]Field) (s Settings, err error) {
 		return Settings{}, err
 	}
 	return p.settings, nil
+}
+
+// nestsTooDeep finds where a file nests deeper than it may. Depth by indentation
+// is bounded by the size of the file.
+func nestsTooDeep(tokens token.Tokens) (*token.Token, bool) {
+	flow, inLine, line := 0, 0, 0
+	for _, tk := range tokens {
+		if tk.Position.Line != line {
+			inLine, line = 0, tk.Position.Line
+		}
+		switch tk.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+		case token.SequenceEndType, token.MappingEndType:
+			flow--
+		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.TagType:
+			inLine++
+		}
+		if flow > maxDeep || inLine > maxDeep {
+			return tk, true
+		}
+	}
+	return nil, false
 }
 
 // fileParser reads the values of a file into settings.
@@ -114,6 +157,9 @@ func (p *fileParser) file(tree *ast.File) {
 		return
 	}
 	for _, e := range entries {
+		if p.full() {
+			return
+		}
 		p.entry(e)
 	}
 }
@@ -150,7 +196,11 @@ func (p *fileParser) entries(n ast.Node, path, shown string) ([]entry, bool) {
 		return nil, false
 	}
 	var entries []entry
+	lines := map[string]int{} // of the names
 	for _, pair := range pairs {
+		if p.full() {
+			break
+		}
 		at := p.start(pair.Key)
 		name, ok := scalar(pair.Key)
 		if !ok {
@@ -160,11 +210,14 @@ func (p *fileParser) entries(n ast.Node, path, shown string) ([]entry, bool) {
 			continue
 		}
 		e := entry{parent: path, path: joined(path, name), shown: joined(shown, name), name: name, at: at, value: pair.Value}
-		if i := slices.IndexFunc(entries, func(f entry) bool { return f.name == name }); i >= 0 {
+		line, repeated := lines[name]
+		if !repeated {
+			lines[name] = at.line
+		} else {
 			if mayNamePeople(e) {
 				p.hideTree(e.value)
 			}
-			p.mistake(at, e.shown, "given already in line %d", entries[i].at.line)
+			p.mistake(at, e.shown, "given already in line %d", line)
 			continue
 		}
 		if isReference(e.value) {
@@ -235,6 +288,9 @@ func (p *fileParser) section(e entry) {
 		return
 	}
 	for _, e := range entries {
+		if p.full() {
+			return
+		}
 		p.entry(e)
 	}
 }
@@ -372,6 +428,9 @@ func (p *fileParser) sites(e entry) (any, bool) {
 	}
 	sites := make(map[string]*time.Location, len(entries))
 	for _, site := range entries {
+		if p.full() {
+			break
+		}
 		if site.name == "" || strings.TrimSpace(site.name) != site.name {
 			p.mistake(site.at, site.shown, "not the plain name of a site in Bob")
 		}
@@ -424,6 +483,9 @@ func (p *fileParser) list(k key, e entry) (any, bool) {
 	}
 	list := []string{}
 	for i, member := range sequence.Values {
+		if p.full() {
+			break
+		}
 		text, isText := scalar(member)
 		if !isText || !wants.valid(text) {
 			p.mistake(p.start(member), fmt.Sprintf("%s[%d]", e.shown, i), "%s", wants.mistake)
@@ -443,6 +505,9 @@ func (p *fileParser) mapping(e entry) {
 	}
 	p.settings.Rules = nil
 	for i, attribute := range entries {
+		if p.full() {
+			return
+		}
 		alike := slices.IndexFunc(entries[:i], func(other entry) bool { return strings.EqualFold(other.name, attribute.name) })
 		if alike >= 0 {
 			p.mistake(attribute.at, attribute.shown, "the same attribute as %s in line %d, in other letters", entries[alike].name, entries[alike].at.line)

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -28,13 +29,15 @@ func (p *fileParser) start(n ast.Node) place {
 // locate corrects the column of a token, which is off by a few in flow style.
 func (p *fileParser) locate(tk *token.Token) place {
 	at := place{tk.Position.Line, max(tk.Position.Column, 1)}
-	first, _, _ := strings.Cut(strings.TrimSpace(tk.Origin), "\n")
-	if at.line < 1 || at.line > len(p.lines) || first == "" {
+	written, _, _ := strings.Cut(strings.TrimSpace(tk.Origin), "\n")
+	first := []rune(written)
+	if at.line < 1 || at.line > len(p.lines) || len(first) == 0 {
 		return at
 	}
-	line := []rune(p.lines[at.line-1])
+	line := p.characters(at.line)
 	begins := func(column int) bool {
-		return column >= 1 && column <= len(line) && strings.HasPrefix(string(line[column-1:]), first)
+		from, to := column-1, column-1+len(first)
+		return from >= 0 && to <= len(line) && slices.Equal(line[from:to], first)
 	}
 	for _, column := range []int{at.column, at.column + 1, at.column - 1, at.column + 2, at.column - 2} {
 		if begins(column) {
@@ -62,7 +65,7 @@ func (p *fileParser) within(n ast.Node, offset int) place {
 		}
 	}
 	for skip := true; at.line <= len(p.lines); {
-		line := []rune(p.lines[at.line-1])
+		line := p.characters(at.line)
 		i := min(at.column-1, len(line))
 		// Blanks around the text are no part of the formula, nor is the
 		// indentation of a further line.

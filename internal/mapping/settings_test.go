@@ -1,6 +1,7 @@
 package mapping_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -211,15 +212,50 @@ func TestParseMistakes(t *testing.T) {
 // What is no text file is refused in a word.
 func TestParseRefusesWhatIsNoText(t *testing.T) {
 	for want, content := range map[string]string{
-		"not UTF-8":       "status: follow_b\xf6b # caf\xe9",
-		"larger than":     "# " + strings.Repeat("x", 1<<20),
-		"not YAML":        "\x00\x01\x02: [",
-		"no such key":     "\u200bstatus: follow_bob",
-		"takes the keys ": "start: " + strings.Repeat("[", 500) + strings.Repeat("]", 500),
+		"not UTF-8":               "status: follow_b\xf6b # caf\xe9",
+		"larger than":             "# " + strings.Repeat("x", 1<<20),
+		"not YAML":                "\x00\x01\x02: [",
+		"no such key":             "\u200bstatus: follow_bob",
+		"nests more than 20 deep": "start: " + strings.Repeat("[", 500) + strings.Repeat("]", 500),
 	} {
 		if _, err := mapping.Parse([]byte(content)); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 1000 {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+}
+
+// Reading a file ends soon, whatever is in it.
+func TestParseEndsSoon(t *testing.T) {
+	const size = 250 << 10
+	repeated := func(s string) string { return strings.Repeat(s, size/len(s)) }
+	numbered := func(head, line string) string {
+		var b strings.Builder
+		b.WriteString(head)
+		for i := 0; b.Len() < size; i++ {
+			fmt.Fprintf(&b, line, i)
+		}
+		return b.String()
+	}
+	for name, file := range map[string]string{
+		"open brackets": repeated("["), "open braces": repeated("{a: "), "entries within entries": repeated("- "), "anchors": repeated("&a "),
+		"one key over and over": repeated("a:\n "), "quotes": repeated("'"), "one long list": "a: [" + repeated("x, ") + "]",
+		"unknown keys": numbered("", "k%d: x\n"), "unknown zones": numbered("zones:\n  sites:\n", "    k%d: Europe/Londn\n"),
+		"formulas": numbered("mapping:\n", "  custom_attributes.a%d: upper(root.x) + root.y\n"), "people": numbered("scope:\n  exclude:\n", "    - a%d@example.com\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			began := time.Now()
+			_, err := mapping.Parse([]byte(file))
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("took %v", took)
+			}
+			if err != nil && len(err.Error()) > 100_000 {
+				t.Errorf("a report of %d bytes", len(err.Error()))
+			}
+		})
+	}
+	_, err := mapping.Parse([]byte(strings.Repeat("statos: x\n", 1000)))
+	if err == nil || !strings.HasPrefix(err.Error(), "provisioning file: 200 mistakes and more\n") {
+		t.Errorf("%.100v", err)
 	}
 }
 
