@@ -15,6 +15,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -147,20 +148,15 @@ func (d *Dispatcher) RegisterSearchAttributes(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list the namespace's search attributes: %w", err)
 	}
-	if len(missing) == 0 {
-		return nil
+	if len(missing) > 0 {
+		if err := d.addSearchAttributes(ctx, missing); err != nil {
+			return err
+		}
 	}
-	_, err = d.client.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
-		Namespace: d.namespace, SearchAttributes: missing,
-	})
-	var exists *serviceerror.AlreadyExists
-	if err != nil && !errors.As(err, &exists) {
-		return fmt.Errorf("add the search attributes SyncState (Keyword) and SyncDueAt (Datetime) to namespace %s: %w", d.namespace, err)
-	}
-	// The server takes some seconds to know its own new attributes; a workflow
-	// that began meanwhile would go without them.
+	// A server takes some seconds to know its own new attributes everywhere; a
+	// workflow that began meanwhile would go without them.
 	for deadline := time.Now().Add(registrationTimeout); time.Now().Before(deadline); {
-		if missing, err := d.missingSearchAttributes(ctx); err == nil && len(missing) == 0 {
+		if d.searchable(ctx) {
 			return nil
 		}
 		select {
@@ -170,6 +166,31 @@ func (d *Dispatcher) RegisterSearchAttributes(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("the search attributes were added to namespace %s but do not show yet", d.namespace)
+}
+
+func (d *Dispatcher) addSearchAttributes(ctx context.Context, missing map[string]enumspb.IndexedValueType) error {
+	_, err := d.client.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+		Namespace: d.namespace, SearchAttributes: missing,
+	})
+	var exists *serviceerror.AlreadyExists
+	if err != nil && !errors.As(err, &exists) {
+		return fmt.Errorf("add the search attributes SyncState (Keyword) and SyncDueAt (Datetime) to namespace %s: %w", d.namespace, err)
+	}
+	return nil
+}
+
+// searchable reports whether the namespace has the search attributes and
+// queries may use them. Servers list new ones some seconds before that.
+func (d *Dispatcher) searchable(ctx context.Context) bool {
+	missing, err := d.missingSearchAttributes(ctx)
+	if err != nil || len(missing) > 0 {
+		return false
+	}
+	_, err = d.client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+		Namespace: d.namespace,
+		Query:     fmt.Sprintf("%s = '%s' AND %s IS NULL", workflows.SyncStateKey.GetName(), workflows.Waiting, workflows.SyncDueAtKey.GetName()),
+	})
+	return err == nil
 }
 
 // registrationTimeout bounds the wait for new search attributes to show.
@@ -219,8 +240,7 @@ func (d *Dispatcher) Tracked(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	missing, err := d.missingSearchAttributes(ctx)
-	d.tracking.known = err == nil && len(missing) == 0
+	d.tracking.known = d.searchable(ctx)
 	d.tracking.nextAt = time.Now().Add(trackingRetry)
 	return d.tracking.known
 }
