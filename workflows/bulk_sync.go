@@ -266,10 +266,12 @@ func (b *bulkSync) startChild(ctx workflow.Context, item activities.BulkItem) {
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		StaticSummary:     "Bob employee " + id + " → OneLogin",
 	}
+	var shown SyncState
 	if b.Snapshot.SearchAttributes {
-		o.TypedSearchAttributes = temporal.NewSearchAttributes(SyncStateKey.ValueSet(string(Syncing)))
+		shown = Syncing
+		o.TypedSearchAttributes = temporal.NewSearchAttributes(SyncStateKey.ValueSet(string(shown)))
 	}
-	future := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(apart, o), EmployeeSyncName, EmployeeSyncInput{Bulk: &FromBulk{
+	future := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(apart, o), EmployeeSyncName, EmployeeSyncInput{Shown: shown, Bulk: &FromBulk{
 		ReportTo: workflow.GetInfo(ctx).WorkflowExecution.ID, Order: item.Order,
 		ManagerID: item.ManagerID, ManagerUserID: item.ManagerUserID, ManagerFollows: item.AwaitsManager,
 	}})

@@ -101,6 +101,11 @@ func InitialState(t employee.EventType) SyncState {
 // has started it. The employee is named by the workflow ID.
 type EmployeeSyncInput struct {
 	State *EmployeeState `json:"state,omitempty"`
+	// Shown is what the search attribute SyncState was set to by whoever
+	// started the workflow. The workflow must not look for itself: a server
+	// that was just given the attribute shows it to one worker and not yet to
+	// another, and what is replayed would differ from what was done.
+	Shown SyncState `json:"shown,omitempty"`
 	// Bulk is there where a bulk run has started the workflow.
 	Bulk *FromBulk `json:"bulk,omitempty"`
 }
@@ -130,8 +135,11 @@ type EmployeeState struct {
 	Failure string    `json:"failure,omitempty"`
 	State   SyncState `json:"state,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
-	// Tracked: the namespace has this program's search attributes.
-	Tracked bool `json:"tracked,omitempty"`
+	// Tracked: the namespace has this program's search attributes. Shown and
+	// ShownDue are what they are set to.
+	Tracked  bool      `json:"tracked,omitempty"`
+	Shown    SyncState `json:"shown,omitempty"`
+	ShownDue time.Time `json:"shownDue,omitzero"`
 }
 
 // Wake is a moment at which to look at a person without being told to.

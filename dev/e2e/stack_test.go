@@ -332,8 +332,15 @@ func (s *stack) check() {
 			if len(h.GetEvents()) < 3 {
 				continue // started, and no worker has had it in hand
 			}
-			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
+			replay := worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}
+			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, replay); err != nil {
 				s.t.Errorf("%s does not replay: %v", execution.ID, err)
+			}
+			// A server that was just given the search attributes shows them
+			// to one worker and not yet to another.
+			h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().SearchAttributes = nil
+			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, replay); err != nil {
+				s.t.Errorf("%s does not replay where its first search attributes are not shown: %v", execution.ID, err)
 			}
 		}
 		if request.NextPageToken = list.GetNextPageToken(); len(request.NextPageToken) == 0 {

@@ -42,8 +42,8 @@ func New(c client.Client, namespace string) *Dispatcher {
 // Signal delivers an event to an employee's workflow, starting it if it does
 // not run. When it returns nil, the server has the event in its database.
 func (d *Dispatcher) Signal(ctx context.Context, employeeID string, e employee.Event) error {
-	_, err := withTracking(ctx, d, employeeID, workflows.InitialState(e.Type), func(o client.StartWorkflowOptions) (client.WorkflowRun, error) {
-		return d.client.SignalWithStartWorkflow(ctx, o.ID, workflows.EventSignal, e, o, workflows.EmployeeSyncName, workflows.EmployeeSyncInput{})
+	_, err := withTracking(ctx, d, employeeID, workflows.InitialState(e.Type), func(o client.StartWorkflowOptions, in workflows.EmployeeSyncInput) (client.WorkflowRun, error) {
+		return d.client.SignalWithStartWorkflow(ctx, o.ID, workflows.EventSignal, e, o, workflows.EmployeeSyncName, in)
 	})
 	if err != nil {
 		return fmt.Errorf("deliver %s to %s: %w", e.Type, workflows.EmployeeWorkflowID(employeeID), err)
@@ -72,10 +72,10 @@ var ErrNoAnswer = errors.New("no answer in time")
 // if it does not run, and returns what it came to. It waits for an answer as
 // long as ctx lets it, and returns ErrNoAnswer after that.
 func (d *Dispatcher) SyncNow(ctx context.Context, employeeID string) (workflows.Result, error) {
-	handle, err := withTracking(ctx, d, employeeID, workflows.Syncing, func(o client.StartWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	handle, err := withTracking(ctx, d, employeeID, workflows.Syncing, func(o client.StartWorkflowOptions, in workflows.EmployeeSyncInput) (client.WorkflowUpdateHandle, error) {
 		o.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 		return d.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-			StartWorkflowOperation: d.client.NewWithStartWorkflowOperation(o, workflows.EmployeeSyncName, workflows.EmployeeSyncInput{}),
+			StartWorkflowOperation: d.client.NewWithStartWorkflowOperation(o, workflows.EmployeeSyncName, in),
 			UpdateOptions: client.UpdateWorkflowOptions{
 				WorkflowID: o.ID, UpdateName: workflows.SyncUpdate,
 				WaitForStage: client.WorkflowUpdateStageCompleted,
@@ -117,19 +117,19 @@ func startOptions(employeeID string) client.StartWorkflowOptions {
 
 // withTracking starts with the first search attribute set where the namespace
 // has it, and without where the server does not accept it (yet).
-func withTracking[T any](ctx context.Context, d *Dispatcher, employeeID string, state workflows.SyncState, start func(client.StartWorkflowOptions) (T, error)) (T, error) {
+func withTracking[T any](ctx context.Context, d *Dispatcher, employeeID string, state workflows.SyncState, start func(client.StartWorkflowOptions, workflows.EmployeeSyncInput) (T, error)) (T, error) {
 	o := startOptions(employeeID)
 	if !d.Tracked(ctx) {
-		return start(o)
+		return start(o, workflows.EmployeeSyncInput{})
 	}
 	o.TypedSearchAttributes = temporal.NewSearchAttributes(workflows.SyncStateKey.ValueSet(string(state)))
-	out, err := start(o)
+	out, err := start(o, workflows.EmployeeSyncInput{Shown: state})
 	var invalid *serviceerror.InvalidArgument
 	if !errors.As(err, &invalid) {
 		return out, err
 	}
 	d.tracking.lost()
-	return start(startOptions(employeeID))
+	return start(startOptions(employeeID), workflows.EmployeeSyncInput{})
 }
 
 // SearchAttributes are the program's search attributes and their types.
