@@ -19,6 +19,7 @@ import (
 	"bob-onelogin/internal/bob"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/mapping"
+	"bob-onelogin/internal/notify"
 	"bob-onelogin/internal/onelogin"
 )
 
@@ -34,6 +35,7 @@ const (
 	BulkPageName      = "BulkPage"
 	BulkBudgetName    = "BulkBudget"
 	BulkEndsName      = "BulkEnds"
+	SendNoticesName   = "SendNotices"
 )
 
 // Activities are the activities of employee workflows. All fields but the
@@ -72,6 +74,8 @@ type Activities struct {
 	OtherBulk func(ctx context.Context, workflowID, runID string) (string, error)
 	// Ended returns how an employee's workflow ended; false as long as it runs.
 	Ended func(ctx context.Context, employeeID string) (BulkEnd, bool, error)
+	// Notify tells people of what needs a person; nil where nobody is to be told.
+	Notify func(ctx context.Context, notices []notify.Notice) error
 	// Queue is the task queue of this process alone: whoever took a snapshot
 	// hands out its pages.
 	Queue string
@@ -93,6 +97,7 @@ func (a *Activities) RegisterGeneral(r worker.ActivityRegistry) {
 	r.RegisterActivityWithOptions(a.MapFields, activity.RegisterOptions{Name: MapFieldsName})
 	r.RegisterActivityWithOptions(a.BulkSnapshot, activity.RegisterOptions{Name: BulkSnapshotName})
 	r.RegisterActivityWithOptions(a.BulkEnds, activity.RegisterOptions{Name: BulkEndsName})
+	r.RegisterActivityWithOptions(a.SendNotices, activity.RegisterOptions{Name: SendNoticesName})
 }
 
 // RegisterOwn registers what only the process can do that took a snapshot, and

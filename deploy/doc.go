@@ -1,3 +1,4 @@
-// Package deploy holds what the images of docker-compose.yml are run with, and
-// the tests of that file. It has no code that is not a test.
+// Package deploy has no code: it is the place of what runs beside the program,
+// such as the scripts of docker-compose.yml, alert rules and a dashboard, and of
+// the tests that hold them against it.
 package deploy

@@ -33,6 +33,7 @@ secret postgres_password "$(openssl rand -hex 24)"
 secret payload_keys "$(date -u +%Y-%m-%d):$(openssl rand -base64 32)"
 secret codec_tokens "$(openssl rand -hex 32)"
 secret ui_client_secret ""
+secret notify_url ""
 if [ "$dir" = secrets/demo ]; then
 	# What the stand-ins take, unless told otherwise: dev/sim.
 	secret bob_service_user_token sim-bob-token

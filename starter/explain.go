@@ -72,8 +72,8 @@ func explainPerson(ctx context.Context, cfg config.Starter, person string) (acti
 	if err := errors.Join(cfg.ValidateBob(), cfg.ValidateOneLogin(), cfg.ValidateProvisioningFile()); err != nil {
 		return activities.Explanation{}, err
 	}
-	bobClient, bobErr := clients.Bob(cfg.Bob)
-	oneLogin, oneErr := clients.OneLogin(cfg.OneLogin)
+	bobClient, bobErr := clients.Bob(cfg.Bob, nil)
+	oneLogin, oneErr := clients.OneLogin(cfg.OneLogin, nil)
 	if err := errors.Join(bobErr, oneErr); err != nil {
 		return activities.Explanation{}, err
 	}

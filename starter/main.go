@@ -19,7 +19,7 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Serve   serveCommand   `cmd:"" help:"Receive Bob's webhooks on STARTER_ADDR: POST /webhooks/bob, GET /healthz, GET /readyz."`
+	Serve   serveCommand   `cmd:"" help:"Receive Bob's webhooks on STARTER_ADDR: POST /webhooks/bob, GET /healthz, GET /readyz, GET /metrics."`
 	Sync    syncCommand    `cmd:"" help:"Synchronise one person now, and print what was found, decided and changed."`
 	Status  statusCommand  `cmd:"" help:"Show where one employee's workflow stands."`
 	Explain explainCommand `cmd:"" help:"Show what Bob says of one person, what would be decided and changed, and why; write nothing."`

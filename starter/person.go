@@ -132,7 +132,7 @@ func resolve(ctx context.Context, cfg config.Starter, person string) (string, er
 	if err := cfg.ValidateBob(); err != nil {
 		return "", fmt.Errorf("an address is looked up in Bob, which needs credentials; or give the employee id: %w", err)
 	}
-	c, err := clients.Bob(cfg.Bob)
+	c, err := clients.Bob(cfg.Bob, nil)
 	if err != nil {
 		return "", err
 	}

@@ -15,6 +15,8 @@ import (
 	"bob-onelogin/internal/connect"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/logging"
+	"bob-onelogin/internal/metrics"
+	"bob-onelogin/workflows"
 )
 
 // maxHeaderBytes is far above what Bob sends, and above the two tokens that
@@ -40,8 +42,7 @@ type serveCommand struct{}
 // Run serves until ctx ends. It starts without Temporal: until the server can
 // be reached, webhooks are answered 503 and Bob delivers them again.
 func (serveCommand) Run(ctx context.Context, cfg config.Starter) error {
-	secrets, err := cfg.ValidateServe()
-	if err != nil {
+	if _, err := cfg.ValidateServe(); err != nil {
 		return err
 	}
 	z, err := logging.New(cfg.LogLevel)
@@ -49,29 +50,38 @@ func (serveCommand) Run(ctx context.Context, cfg config.Starter) error {
 		return err
 	}
 	defer func() { _ = z.Sync() }() // standard error cannot always be synced
-	temporal, namespace, err := connect.TemporalLazily(cfg.Payloads.Keys, z)
+	registry, err := metrics.New()
+	if err != nil {
+		return err
+	}
+	temporal, namespace, err := connect.TemporalLazily(cfg.Payloads.Keys, z, func(o *client.Options) {
+		o.MetricsHandler = registry.SDK(workflows.OwnTaskQueue(""))
+	})
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
 
-	hook := newWebhook(dispatch.New(temporal, namespace).Signal, secrets, z)
+	hook := newWebhook(dispatch.New(temporal, namespace).Signal, cfg.WebhookSecretsNow(), z)
+	hook.observe = registry.NewWebhooks().Observe
 	listener, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("listen on STARTER_ADDR: %w", err)
 	}
 	z.Info("Listening for Bob's webhooks", zap.String("address", listener.Addr().String()), zap.String("namespace", namespace))
-	err = serve(ctx, listener, routes(hook, ready(temporal)), defaultPatience, z)
+	err = serve(ctx, listener, routes(hook, ready(temporal), registry.Handler()), defaultPatience, z)
 	z.Info("Stopped", zap.Int64("ignoredEvents", hook.ignored.Load()))
 	return err
 }
 
-// routes are the paths of the endpoint.
-func routes(hook http.Handler, ready http.HandlerFunc) http.Handler {
+// routes are the paths of the endpoint. Bob needs the first alone; the others are
+// for whoever runs this, and hold nothing of a person and no secret.
+func routes(hook http.Handler, ready http.HandlerFunc, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /webhooks/bob", hook)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", ready)
+	mux.Handle("GET /metrics", metrics)
 	return mux
 }
 

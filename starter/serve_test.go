@@ -47,8 +47,8 @@ func TestServeCutsOffTheSlow(t *testing.T) {
 	hook := newWebhook(func(context.Context, string, employee.Event) error {
 		t.Error("nothing was delivered")
 		return nil
-	}, []string{secret}, zap.NewNop())
-	addr, _, _ := served(t, routes(hook, http.NotFound), hurry)
+	}, func() []string { return []string{secret} }, zap.NewNop())
+	addr, _, _ := served(t, routes(hook, http.NotFound, http.NotFoundHandler()), hurry)
 
 	tests := []struct {
 		name string
@@ -91,8 +91,8 @@ func TestServeAnswersWhatIsUnderWay(t *testing.T) {
 		close(arrived)
 		<-release
 		return nil
-	}, []string{secret}, zap.NewNop())
-	addr, stop, ended := served(t, routes(hook, http.NotFound), defaultPatience)
+	}, func() []string { return []string{secret} }, zap.NewNop())
+	addr, stop, ended := served(t, routes(hook, http.NotFound, http.NotFoundHandler()), defaultPatience)
 
 	conn, err := net.Dial("tcp", addr)
 	require.NoError(t, err)

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/metrics"
 )
 
 const (
@@ -70,10 +71,10 @@ func newEndpoint(t *testing.T) *endpoint {
 		}
 		e.signals = append(e.signals, delivery{id, event})
 		return nil
-	}, []string{secret, oldSecret}, zap.New(core))
+	}, func() []string { return []string{secret, oldSecret} }, zap.New(core))
 	e.hook.now = func() time.Time { return received }
 	ready := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ready") }
-	server := httptest.NewServer(routes(e.hook, ready))
+	server := httptest.NewServer(routes(e.hook, ready, http.NotFoundHandler()))
 	t.Cleanup(server.Close)
 	e.url = server.URL
 	return e
@@ -262,4 +263,49 @@ func TestRoutes(t *testing.T) {
 			require.Empty(t, e.signals)
 		})
 	}
+}
+
+// What became of each delivery is counted, by a type that is known.
+func TestWebhookTellsWhatBecameOfIt(t *testing.T) {
+	e := newEndpoint(t)
+	type seen struct {
+		event  employee.EventType
+		result metrics.WebhookResult
+	}
+	var all []seen
+	e.hook.observe = func(event employee.EventType, result metrics.WebhookResult, took time.Duration) {
+		require.Positive(t, took)
+		all = append(all, seen{event, result})
+	}
+	left := v2("employee.left", `"employeeId":"`+personID+`"`)
+	other := v2("timeoff.requested", `"employeeId":"`+personID+`"`)
+	e.post(left, sign(left, secret))
+	e.post(left, sign(left, "another"))
+	e.post(other, sign(other, secret))
+	e.post("Ping test", "")
+	e.post("{", sign("{", secret))
+	e.post(strings.Repeat("x", maxBody+1), "")
+	e.mu.Lock()
+	e.down = errors.New("the server is not there")
+	e.mu.Unlock()
+	e.post(left, sign(left, secret))
+	require.Equal(t, []seen{
+		{employee.EventLeft, metrics.WebhookAccepted}, {"", metrics.WebhookUnsigned}, {"", metrics.WebhookIgnored}, {"", metrics.WebhookPing},
+		{"", metrics.WebhookUnreadable}, {"", metrics.WebhookUnreadable}, {employee.EventLeft, metrics.WebhookNotStored},
+	}, all)
+}
+
+// A secret that is replaced while the endpoint runs is the one that counts.
+func TestWebhookFollowsItsSecrets(t *testing.T) {
+	e := newEndpoint(t)
+	current := []string{secret}
+	e.hook.secrets = func() []string { return current }
+	body := v2("employee.left", `"employeeId":"`+personID+`"`)
+	res, _ := e.post(body, sign(body, secret))
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	current = []string{"fresh"}
+	res, _ = e.post(body, sign(body, secret))
+	require.Equal(t, http.StatusUnauthorized, res.StatusCode)
+	res, _ = e.post(body, sign(body, "fresh"))
+	require.Equal(t, http.StatusOK, res.StatusCode)
 }

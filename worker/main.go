@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	_ "time/tzdata" // zones work in images without a zone database
@@ -16,6 +18,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.uber.org/zap"
 
@@ -26,6 +29,8 @@ import (
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/healthcheck"
 	"bob-onelogin/internal/logging"
+	"bob-onelogin/internal/metrics"
+	"bob-onelogin/internal/notify"
 	"bob-onelogin/internal/provisioning"
 	"bob-onelogin/internal/version"
 	"bob-onelogin/workflows"
@@ -34,10 +39,9 @@ import (
 const (
 	// stopTimeout lets running activities end their calls on a graceful stop.
 	stopTimeout = 25 * time.Second
-	// oneLoginSlots is how many activities that call OneLogin a worker runs
-	// at once. It is small because a slot that is taken is not given up for
-	// something more urgent.
-	oneLoginSlots = 4
+	// fewestSlots and mostSlots bound how many activities that call OneLogin a
+	// worker runs at once.
+	fewestSlots, mostSlots = 4, 16
 )
 
 // cli is the command line.
@@ -60,6 +64,13 @@ type healthcheckCommand struct {
 // Run fails unless the worker is ready.
 func (c healthcheckCommand) Run(ctx context.Context) error {
 	return healthcheck.Ask(ctx, c.Addr, "/readyz")
+}
+
+// oneLoginSlots is how many activities that call OneLogin a worker runs at
+// once: what it may call in a second. More would only wait for their turn, and
+// a slot that is taken is not given up for something more urgent.
+func oneLoginSlots(maxRPS float64) int {
+	return min(max(int(math.Ceil(maxRPS)), fewestSlots), mostSlots)
 }
 
 func main() {
@@ -88,23 +99,43 @@ func run(ctx context.Context, environ []string) error {
 	}
 	defer func() { _ = z.Sync() }() // standard error cannot always be synced
 
-	bobClient, bobErr := clients.Bob(cfg.Bob)
-	oneLogin, oneLoginErr := clients.OneLogin(cfg.OneLogin)
+	registry, err := metrics.New()
+	if err != nil {
+		return err
+	}
+	watch := &watcher{log: z, refused: make(chan struct{}, 1)}
+	ofBob, ofOneLogin := watch.observers(registry.NewAPI())
+	bobClient, bobErr := clients.Bob(cfg.Bob, ofBob)
+	oneLogin, oneLoginErr := clients.OneLogin(cfg.OneLogin, ofOneLogin)
 	if err := errors.Join(bobErr, oneLoginErr); err != nil {
 		return err
+	}
+	registry.WatchClients(bobClient, oneLogin)
+	ready := newReadiness()
+	if addr, on := cfg.Metrics(); on {
+		stop, err := listen(addr, routes(registry.Handler(), ready), z)
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
 	file, err := provisioning.Open(ctx, cfg.ProvisioningFile, provisioning.Options{Log: z, Fields: clients.Fields(bobClient)})
 	if err != nil {
 		return err
 	}
-	watching, stopWatching := context.WithCancel(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() { file.Watch(watching) })
+	registry.WatchWorker(ready.ready, func() bool { return file.Broken() != nil })
+	background, stopBackground := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { file.Watch(background) })
 	defer func() {
-		stopWatching()
-		watch.Wait()
+		stopBackground()
+		running.Wait()
 	}()
-	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, z)
+	process := uuid.NewString()
+	identity := identityOf(process)
+	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, z, func(o *client.Options) {
+		o.Identity, o.MetricsHandler = identity, registry.SDK(workflows.OwnTaskQueue(""))
+	})
 	if err != nil {
 		return err
 	}
@@ -126,18 +157,32 @@ func run(ctx context.Context, environ []string) error {
 		Waiting:          dispatcher.Waiting,
 		OtherBulk:        dispatcher.OtherBulk,
 		Ended:            dispatcher.Ended,
-		Queue:            workflows.OwnTaskQueue(uuid.NewString()),
+		Queue:            workflows.OwnTaskQueue(process),
 		PageLimit:        cfg.OneLogin.PageLimit,
 		SearchAttributes: func() bool { return dispatcher.Tracked(ctx) },
 	}
 	if err := acts.Prepare(ctx); err != nil {
 		z.Warn("OneLogin's custom attributes could not be read yet; they are read when first needed", zap.Error(err))
 	}
+	ready.connected(temporal, func(ctx context.Context) ([]string, error) {
+		return dispatcher.NotPolledBy(ctx, identity, acts.Queue)
+	})
+	options := workflows.Options{SettleDelay: cfg.SettleDelay, Observe: observeLooks(registry.NewSyncs())}
+	var interceptors []interceptor.WorkerInterceptor
+	if cfg.Notify.On() {
+		notifier := dispatcher.NewNotifier()
+		watch.tell = notifier.Notify
+		interceptors = append(interceptors, activities.Noticing(notifier.Notify))
+		acts.Notify = notifies(cfg.Notify, namespace, registry.NewNotifications())
+	}
+	watch.look, watch.show = dispatcher.NewSurveyor().Look, registry.NewSurvey().Set
+	watch.ready, watch.breakers = ready.check, breakersOf(bobClient, oneLogin)
+	running.Go(func() { watch.run(background) })
 	z.Info("Starting", zap.String("version", version.Number()), zap.String("namespace", namespace), zap.String("taskQueue", workflows.TaskQueue),
 		zap.String("oneLoginTaskQueue", workflows.OneLoginTaskQueue), zap.Float64("oneLoginMaxRPS", cfg.OneLogin.MaxRPS),
 		zap.Duration("settleDelay", cfg.SettleDelay), zap.String("settings", file.Settings().Version),
 		zap.String("deployment", cfg.Deployment.Name), zap.String("buildId", cfg.Deployment.BuildID))
-	err = serve(ctx, temporal, acts, cfg)
+	err = serve(ctx, temporal, acts, options, cfg, interceptors, &ready.started)
 	z.Info("Stopped")
 	return err
 }
@@ -153,47 +198,73 @@ func deploymentOptions(d config.Deployment) worker.DeploymentOptions {
 	}
 }
 
-// serve runs the task queues until ctx ends or one of them fails for good.
-func serve(ctx context.Context, c client.Client, acts *activities.Activities, cfg config.Worker) error {
-	failed := make(chan error, 3)
-	onFatal := func(err error) { failed <- err }
+// identityOf names this process to the server: by what it can be found with, and
+// so that no other process has the same name. In containers, number and host
+// alone may well be.
+func identityOf(process string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%d@%s@%s", os.Getpid(), host, process)
+}
 
-	general := worker.New(c, workflows.TaskQueue, worker.Options{
-		WorkerStopTimeout: stopTimeout, OnFatalError: onFatal,
-		// The two queues of activities below stay out of versioning. Each
-		// version has a queue of its own, with an order of its own: whoever is
-		// urgent on the current build could not overtake a bulk run that ends
-		// on the last one, and OneLogin's limit knows of no builds.
-		DeploymentOptions: deploymentOptions(cfg.Deployment),
-	})
-	workflows.Register(general, workflows.Options{SettleDelay: cfg.SettleDelay})
+// notifies returns what tells people of what needs a person.
+func notifies(cfg config.Notify, namespace string, counted *metrics.Notifications) func(context.Context, []notify.Notice) error {
+	target := cfg.Target()
+	hook := notify.NewWebhook(func() string { return string(target()) })
+	ui := notify.UI{URL: cfg.UIURL, Namespace: namespace}
+	return func(ctx context.Context, notices []notify.Notice) error {
+		err := hook.Post(ctx, ui.Message(notices))
+		counted.Observe(err)
+		return err
+	}
+}
+
+// serve runs the task queues until ctx ends or one of them fails for good.
+// started is set while all of them are polled.
+func serve(
+	ctx context.Context, c client.Client, acts *activities.Activities, o workflows.Options, cfg config.Worker,
+	interceptors []interceptor.WorkerInterceptor, started *atomic.Bool,
+) error {
+	failed := make(chan error, 3)
+	common := worker.Options{
+		WorkerStopTimeout: stopTimeout, OnFatalError: func(err error) { failed <- err }, Interceptors: interceptors,
+	}
+
+	options := common
+	// The two queues of activities below stay out of versioning. Each version
+	// has a queue of its own, with an order of its own: whoever is urgent on the
+	// current build could not overtake a bulk run that ends on the last one,
+	// and OneLogin's limit knows of no builds.
+	options.DeploymentOptions = deploymentOptions(cfg.Deployment)
+	// A bulk run has far more workflow tasks than a quiet day.
+	options.WorkflowTaskPollerBehavior = worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
+	general := worker.New(c, workflows.TaskQueue, options)
+	workflows.Register(general, o)
 	acts.RegisterGeneral(general)
 
-	oneLogin := worker.New(c, workflows.OneLoginTaskQueue, worker.Options{
-		WorkerStopTimeout: stopTimeout, OnFatalError: onFatal,
-		DisableWorkflowWorker:              true,
-		TaskQueueActivitiesPerSecond:       cfg.OneLogin.MaxRPS,
-		MaxConcurrentActivityExecutionSize: oneLoginSlots,
-	})
-	acts.RegisterOneLogin(oneLogin)
-
-	own := worker.New(c, acts.Queue, worker.Options{
-		WorkerStopTimeout: stopTimeout, OnFatalError: onFatal, DisableWorkflowWorker: true,
-	})
+	options = common
+	options.DisableWorkflowWorker = true
+	own := worker.New(c, acts.Queue, options)
 	acts.RegisterOwn(own)
 
-	if err := general.Start(); err != nil {
-		return fmt.Errorf("poll %s: %w", workflows.TaskQueue, err)
+	options.TaskQueueActivitiesPerSecond = cfg.OneLogin.MaxRPS
+	options.MaxConcurrentActivityExecutionSize = oneLoginSlots(cfg.OneLogin.MaxRPS)
+	oneLogin := worker.New(c, workflows.OneLoginTaskQueue, options)
+	acts.RegisterOneLogin(oneLogin)
+
+	for _, w := range []struct {
+		queue  string
+		worker worker.Worker
+	}{{workflows.TaskQueue, general}, {workflows.OneLoginTaskQueue, oneLogin}, {acts.Queue, own}} {
+		if err := w.worker.Start(); err != nil {
+			return fmt.Errorf("poll %s: %w", w.queue, err)
+		}
+		defer w.worker.Stop()
 	}
-	defer general.Stop()
-	if err := oneLogin.Start(); err != nil {
-		return fmt.Errorf("poll %s: %w", workflows.OneLoginTaskQueue, err)
-	}
-	defer oneLogin.Stop()
-	if err := own.Start(); err != nil {
-		return fmt.Errorf("poll %s: %w", acts.Queue, err)
-	}
-	defer own.Stop()
+	started.Store(true)
+	defer started.Store(false) // before the workers stop
 
 	select {
 	case <-ctx.Done():

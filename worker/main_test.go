@@ -60,7 +60,7 @@ func newStand(t *testing.T) *stand {
 	}
 	s.environ = []string{
 		"BOB_BASE_URL=" + listen(s.bob) + "/v1", "BOB_SERVICE_USER_ID=SERVICE-test", "BOB_SERVICE_USER_TOKEN=" + bobToken, "BOB_SETTLE_DELAY=0s",
-		"ONELOGIN_BASE_URL=" + listen(s.one), "ONELOGIN_CLIENT_ID=client", "ONELOGIN_CLIENT_SECRET=" + oneLoginSecret, "LOG_LEVEL=fatal",
+		"ONELOGIN_BASE_URL=" + listen(s.one), "ONELOGIN_CLIENT_ID=client", "ONELOGIN_CLIENT_SECRET=" + oneLoginSecret, "LOG_LEVEL=fatal", "METRICS_ADDR=127.0.0.1:0",
 	}
 	_, err := s.bob.Put(personID, map[string]any{
 		"email": "juniper.sample@example.com", "firstName": "Juniper", "surname": "Sample",

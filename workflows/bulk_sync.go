@@ -13,6 +13,7 @@ import (
 
 	"bob-onelogin/activities"
 	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
 )
 
 const (
@@ -266,15 +267,18 @@ func (b *bulkSync) startChild(ctx workflow.Context, item activities.BulkItem) {
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		StaticSummary:     "Bob employee " + id + " → OneLogin",
 	}
-	var shown SyncState
-	if b.Snapshot.SearchAttributes {
-		shown = Syncing
-		o.TypedSearchAttributes = temporal.NewSearchAttributes(SyncStateKey.ValueSet(string(shown)))
-	}
-	future := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(apart, o), EmployeeSyncName, EmployeeSyncInput{Shown: shown, Bulk: &FromBulk{
+	in := EmployeeSyncInput{Bulk: &FromBulk{
 		ReportTo: workflow.GetInfo(ctx).WorkflowExecution.ID, Order: item.Order,
 		ManagerID: item.ManagerID, ManagerUserID: item.ManagerUserID, ManagerFollows: item.AwaitsManager,
-	}})
+	}}
+	if b.Snapshot.SearchAttributes {
+		in.Shown = Syncing
+		if item.Order != nil && item.Order.Decision.Phase == lifecycle.PhaseLeave {
+			in.ShownDue = workflow.Now(ctx)
+		}
+		o.TypedSearchAttributes = in.SearchAttributes()
+	}
+	future := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(apart, o), EmployeeSyncName, in)
 	b.started = append(b.started, future.GetChildWorkflowExecution())
 	b.changes.AddFuture(future, func(f workflow.Future) {
 		var result Result

@@ -46,8 +46,9 @@ type employeeSync struct {
 	poke  workflow.Channel
 	alarm alarm
 
-	// settleDelay is this run's, once it is known.
+	// settleDelay and shows are this run's, once they are known.
 	settleDelay time.Duration
+	shows       int
 
 	// asked counts the updates, answered those whose pass has ended, and own
 	// is what the last pass came to by itself.
@@ -58,6 +59,12 @@ type employeeSync struct {
 	acted bool
 	// lastErr is what the last pass failed with.
 	lastErr error
+
+	// endsAt is the moment at which the access of whoever the pass is about was
+	// to end, if they are leaving; zero where nothing says so.
+	endsAt time.Time
+	// look is what the pass has come to so far; nothing where it has not acted.
+	look Look
 }
 
 // alarm is the one long-running timer of a run.
@@ -204,10 +211,14 @@ func (s *employeeSync) remember(reportID string) {
 // with.
 func (s *employeeSync) settle(ctx workflow.Context) time.Duration {
 	if s.settleDelay == 0 {
-		recorded := workflow.SideEffect(ctx, func(workflow.Context) any { return max(s.options.SettleDelay, time.Millisecond) })
-		if err := recorded.Get(&s.settleDelay); err != nil {
-			s.settleDelay = DefaultSettleDelay // cannot be: it was encoded above
+		recorded := workflow.SideEffect(ctx, func(workflow.Context) any {
+			return ways{Delay: max(s.options.SettleDelay, time.Millisecond), Shows: showsEnds}
+		})
+		var w ways
+		if err := recorded.Get(&w); err != nil {
+			w.Delay = DefaultSettleDelay // cannot be: it was encoded above
 		}
+		s.settleDelay, s.shows = w.Delay, w.Shows
 	}
 	return s.settleDelay
 }
@@ -285,7 +296,7 @@ func (s *employeeSync) wait(ctx workflow.Context) {
 		selector.AddFuture(s.alarm.timer, func(workflow.Future) { s.alarm = alarm{} })
 	}
 	if inbox := s.EmployeeState.Inbox; !inbox.Empty() {
-		s.showState(ctx, Settling)
+		s.showSettling(ctx)
 		settle, cancel := workflow.WithCancel(ctx)
 		defer cancel()
 		timer := workflow.NewTimerWithOptions(settle,
@@ -351,9 +362,13 @@ func (s *employeeSync) pass(ctx workflow.Context) {
 	// does one that a stream of events has put off long enough.
 	final := settled || taken.Now || s.wakeIsDue(now) || taken.PutOffLongEnough(now, s.settle(ctx))
 	s.EmployeeState.Inbox = Inbox{}
+	s.look, s.endsAt = Look{}, s.accessEnds(now, taken)
 	err := s.readAndAct(ctx, taken, final)
 
 	overtaken := errors.Is(err, errOvertaken)
+	if err == nil && s.look.Phase == lifecycle.PhaseLeave {
+		taken.EndsAt = time.Time{} // the look that confirms it is in no hurry
+	}
 	if overtaken || !settled {
 		s.EmployeeState.Inbox = taken.PutBack(s.EmployeeState.Inbox)
 	}
@@ -367,6 +382,7 @@ func (s *employeeSync) pass(ctx workflow.Context) {
 	} else {
 		s.Failure = ""
 	}
+	s.observe(ctx, err)
 	s.answered = asked
 	s.describe(ctx)
 }
@@ -391,7 +407,7 @@ func (s *employeeSync) failed(ctx workflow.Context, err error) {
 }
 
 func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool) error {
-	s.showState(ctx, Syncing)
+	s.showSyncing(ctx)
 	var read activities.ReadEmployeeResult
 	in := activities.ReadEmployeeInput{
 		EmployeeID: s.employeeID, Now: workflow.Now(ctx), Signs: taken.Signs,
@@ -415,6 +431,7 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 		// A revocation is proof by itself. Without Bob's record the user is
 		// found by its link alone; the settled look reads again.
 		s.Wake = Wake{At: in.Now.Add(lifecycle.Recheck), Zone: s.Wake.Zone, Why: wakeRevocation}
+		s.look.Phase = lifecycle.PhaseLeave
 		return s.leave(ctx, sight{ReadEmployeeResult: activities.ReadEmployeeResult{Decision: lifecycle.Decision{
 			Phase: lifecycle.PhaseLeave, Standing: lifecycle.StandingLeft,
 			Reason: "Bob revoked this person's access with immediate effect, and could not be read: " + sentence(err),
@@ -425,6 +442,7 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 	s.Tracked = s.Tracked || read.SearchAttributes
 	s.Revoked = s.Revoked && !read.RevocationOutdated
 	s.Read.At, s.Read.Decision, s.Read.Settings = in.Now, read.Decision, read.SettingsVersion
+	s.look.Phase = read.Decision.Phase
 	if !final && read.Decision.Phase != lifecycle.PhaseLeave {
 		// An urgent event whose read does not agree yet proves nothing: it
 		// is read again when settled, and only then decided.
@@ -585,6 +603,7 @@ func (s *employeeSync) leave(ctx workflow.Context, seen sight) error {
 	}
 	if out.Done == lifecycle.Suspend {
 		s.acted, s.Last = true, s.Last.WithSuspension(true)
+		s.suspended(ctx)
 		result.Changed = []string{mapping.AttrStatus}
 	}
 	s.report(result)
@@ -644,7 +663,7 @@ func (s *employeeSync) report(r Result) {
 	if s.Read.Decision.UnknownSite {
 		r.Notes = append(r.Notes, "The person's site is not in the table of zones, so "+s.Read.Decision.Zone+" was taken; add it under zones.sites")
 	}
-	s.own = r
+	s.own, s.look.Outcome = r, r.Outcome
 	if before := s.Result; r.Outcome == employee.Unchanged && changes(before.Outcome) {
 		r.Outcome, r.Changed, r.Reason = before.Outcome, before.Changed, before.Reason
 	}

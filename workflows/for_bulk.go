@@ -8,6 +8,7 @@ import (
 
 	"bob-onelogin/activities"
 	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
 )
 
 // passForBulk acts on what a bulk run has read, as long as that is fresh and
@@ -22,7 +23,11 @@ func (s *employeeSync) passForBulk(ctx workflow.Context) {
 		s.askForBulk(taken)
 		return
 	}
-	s.showState(ctx, Syncing)
+	s.look = Look{Phase: o.Decision.Phase}
+	if o.Decision.Phase == lifecycle.PhaseLeave {
+		s.endsAt = workflow.GetInfo(ctx).WorkflowStartTime
+	}
+	s.showSyncing(ctx)
 	s.Read = LastRead{At: o.ReadAt, Decision: o.Decision, Settings: o.SettingsVersion}
 	s.Last = o.Last
 	s.plan(o.Decision)
@@ -44,6 +49,7 @@ func (s *employeeSync) passForBulk(ctx workflow.Context) {
 		s.Read.ActedOn = o.Digest
 	}
 	s.lastErr = err
+	s.observe(ctx, err)
 	s.describe(ctx)
 }
 

@@ -17,6 +17,9 @@ type Inbox struct {
 	// Urgent: an event asks for a read at once. It is read once more after
 	// the settle delay.
 	Urgent bool `json:"urgent,omitempty"`
+	// EndsAt is when the oldest event came that asks for that and has not been
+	// answered by a suspension or a settled read.
+	EndsAt time.Time `json:"endsAt,omitzero"`
 	// Now: a person waits for the answer; the read at once is the only one.
 	Now   bool            `json:"now,omitempty"`
 	Signs lifecycle.Signs `json:"signs,omitzero"`
@@ -69,6 +72,7 @@ func (b *Inbox) Add(e employee.Event, now time.Time) {
 	}
 	if e.Type.Urgent() {
 		b.Urgent = true
+		b.EndsAt = earliest(b.EndsAt, at)
 	}
 }
 
@@ -112,7 +116,7 @@ func (b Inbox) PutOffLongEnough(now time.Time, settle time.Duration) bool {
 // together with what came meanwhile: to be read again when settled, counted
 // from the newest event.
 func (b Inbox) PutBack(since Inbox) Inbox {
-	b.Now, b.Urgent = since.Now, since.Urgent
+	b.Now, b.Urgent, b.EndsAt = since.Now, since.Urgent, earliest(b.EndsAt, since.EndsAt)
 	b.First = b.Last
 	if since.Count == 0 {
 		return b
@@ -134,4 +138,12 @@ func (b Inbox) PutBack(since Inbox) Inbox {
 	b.OnlyManager = b.OnlyManager && since.OnlyManager
 	b.Bulk = b.Bulk && since.Bulk
 	return b
+}
+
+// earliest leaves moments out that are none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
 }

@@ -35,6 +35,10 @@ const (
 )
 
 // Search attributes. They are never encrypted and carry no personal data.
+//
+// SyncDueAt is the moment that is waited for. Together with Syncing it lies in
+// the past only where it tells since when somebody's access should have ended,
+// or may have: of an event that came in, or a date of leaving.
 var (
 	SyncStateKey = temporal.NewSearchAttributeKeyKeyword("SyncState")
 	SyncDueAtKey = temporal.NewSearchAttributeKeyTime("SyncDueAt")
@@ -101,13 +105,23 @@ func InitialState(t employee.EventType) SyncState {
 // has started it. The employee is named by the workflow ID.
 type EmployeeSyncInput struct {
 	State *EmployeeState `json:"state,omitempty"`
-	// Shown is what the search attribute SyncState was set to by whoever
-	// started the workflow. The workflow must not look for itself: a server
-	// that was just given the attribute shows it to one worker and not yet to
-	// another, and what is replayed would differ from what was done.
-	Shown SyncState `json:"shown,omitempty"`
+	// Shown and ShownDue are what the search attributes were set to by whoever
+	// started the workflow. It must not look for itself: a server that was just
+	// given the attributes shows them to one worker and not yet to another, and
+	// what is replayed would differ from what was done.
+	Shown    SyncState `json:"shown,omitempty"`
+	ShownDue time.Time `json:"shownDue,omitzero"`
 	// Bulk is there where a bulk run has started the workflow.
 	Bulk *FromBulk `json:"bulk,omitempty"`
+}
+
+// SearchAttributes are those to start the workflow with.
+func (in EmployeeSyncInput) SearchAttributes() temporal.SearchAttributes {
+	shown := []temporal.SearchAttributeUpdate{SyncStateKey.ValueSet(string(in.Shown))}
+	if !in.ShownDue.IsZero() {
+		shown = append(shown, SyncDueAtKey.ValueSet(in.ShownDue))
+	}
+	return temporal.NewSearchAttributes(shown...)
 }
 
 // EmployeeState is everything that a run hands to the next.

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -55,11 +56,15 @@ func (s *employeeSync) showWaiting(ctx workflow.Context) {
 	if s.Failure != "" {
 		state = Failed
 	}
-	due := s.Wake.Target
-	if due.IsZero() {
-		due = s.Wake.At
+	s.setState(ctx, state, s.Wake.shown())
+}
+
+// shown is the moment that is shown: the date itself, not a look in between.
+func (w Wake) shown() time.Time {
+	if w.Target.IsZero() {
+		return w.At
 	}
-	s.setState(ctx, state, due)
+	return w.Target
 }
 
 // showState shows a state without a moment.
@@ -71,6 +76,11 @@ func (s *employeeSync) showState(ctx workflow.Context, state SyncState) {
 // namespace has them and something changed. A run that an event has started
 // carries its first state from the start.
 func (s *employeeSync) setState(ctx workflow.Context, state SyncState, due time.Time) {
+	s.show(ctx, state, due, due.IsZero() && s.keepsDue(state))
+}
+
+// show is setState with the word on whether the moment that is shown stays.
+func (s *employeeSync) show(ctx workflow.Context, state SyncState, due time.Time, keep bool) {
 	if s.State != state {
 		s.State, s.Since = state, workflow.Now(ctx)
 	}
@@ -84,7 +94,8 @@ func (s *employeeSync) setState(ctx workflow.Context, state SyncState, due time.
 	}
 	shownDue := s.ShownDue
 	switch {
-	case due.IsZero() && !s.ShownDue.IsZero() && !s.keepsDue(state):
+	case keep:
+	case due.IsZero() && !s.ShownDue.IsZero():
 		updates = append(updates, SyncDueAtKey.ValueUnset())
 		shownDue = time.Time{}
 	case !due.IsZero() && !s.ShownDue.Equal(due):
@@ -107,7 +118,7 @@ func (s *employeeSync) setState(ctx workflow.Context, state SyncState, due time.
 func (s *employeeSync) learnShown(ctx workflow.Context, in EmployeeSyncInput) {
 	switch {
 	case in.Shown != "":
-		s.Tracked, s.Shown = true, in.Shown
+		s.Tracked, s.Shown, s.ShownDue = true, in.Shown, in.ShownDue
 	case s.Shown != "":
 	default:
 		at := workflow.GetTypedSearchAttributes(ctx)
@@ -194,4 +205,65 @@ func (s *employeeSync) describe(ctx workflow.Context) {
 		}
 	}
 	workflow.SetCurrentDetails(ctx, b.String())
+}
+
+// ways are what a run does in the way that it began with, whatever the worker
+// that goes on with it would begin with.
+type ways struct {
+	// Delay is the settle delay.
+	Delay time.Duration `json:"delay"`
+	// Shows is what the search attributes show; 0 in runs of before.
+	Shows int `json:"shows"`
+}
+
+// showsEnds: SyncDueAt shows since when access should have ended.
+const showsEnds = 1
+
+// UnmarshalJSON takes the bare delay of runs of before as well.
+func (w *ways) UnmarshalJSON(b []byte) error {
+	if json.Unmarshal(b, &w.Delay) == nil {
+		return nil
+	}
+	type plain ways
+	return json.Unmarshal(b, (*plain)(w))
+}
+
+// changeEndsShown guards what runs show that have no ways of their own written
+// down.
+const changeEndsShown = "ends-shown"
+
+// showSyncing shows that Bob or OneLogin are being called, and since when access
+// should have ended, where something says so.
+func (s *employeeSync) showSyncing(ctx workflow.Context) {
+	shown := workflow.GetTypedSearchAttributes(ctx)
+	before, had := shown.GetTime(SyncDueAtKey)
+	had = had && s.Tracked
+	passed := had && !before.After(workflow.Now(ctx))
+	switch {
+	case !s.endsAt.IsZero() && s.shows >= showsEnds && passed && s.State == Syncing:
+		s.show(ctx, Syncing, time.Time{}, true) // told from the start
+	case !s.endsAt.IsZero() && s.shows >= showsEnds:
+		s.setState(ctx, Syncing, s.endsAt)
+	case !s.endsAt.IsZero() && passed && s.Wake.At.IsZero():
+		// A bulk run has told it from the start.
+		s.show(ctx, Syncing, time.Time{}, s.endsShown(ctx))
+	case s.endsAt.IsZero() && passed && s.keepsDue(Syncing):
+		// A start has come, or the next look at a revocation that holds.
+		s.show(ctx, Syncing, time.Time{}, !s.endsShown(ctx))
+	default:
+		s.showState(ctx, Syncing)
+	}
+}
+
+// showSettling shows that an event settles, and the date that lies ahead.
+func (s *employeeSync) showSettling(ctx workflow.Context) {
+	if s.shows >= showsEnds && !s.Wake.At.IsZero() {
+		s.setState(ctx, Settling, s.Wake.shown())
+		return
+	}
+	s.showState(ctx, Settling)
+}
+
+func (s *employeeSync) endsShown(ctx workflow.Context) bool {
+	return s.shows >= showsEnds || workflow.GetVersion(ctx, changeEndsShown, workflow.DefaultVersion, 1) >= 1
 }

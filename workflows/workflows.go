@@ -13,6 +13,9 @@ import (
 
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+
+	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/lifecycle"
 )
 
 // Options is what workflows are told by the process that runs them.
@@ -21,6 +24,22 @@ type Options struct {
 	// the state of up to 20 seconds ago. Each run writes down the delay that
 	// it began with, so that a changed one breaks no run under way.
 	SettleDelay time.Duration
+	// Observe, where set, is told what each look at a person has come to. It is
+	// not told again when a history is replayed; only a workflow task that the
+	// server does not hear the end of is told twice. It is called in workflow
+	// code, and must be quick and change nothing that the workflow depends on.
+	Observe func(Look)
+}
+
+// Look is what one look at a person has come to that was acted on.
+type Look struct {
+	// Phase is what the situation called for; empty where Bob could not be read.
+	Phase lifecycle.Phase
+	// Outcome is Failed where the look has failed.
+	Outcome employee.Outcome
+	// Late is how long after the moment at which access was to end the person
+	// was suspended; 0 where nobody was.
+	Late time.Duration
 }
 
 // DefaultSettleDelay leaves Bob's reads half as long again as they may lag.
@@ -41,4 +60,5 @@ func Register(r worker.WorkflowRegistry, o Options) {
 	}, workflow.RegisterOptions{Name: EmployeeSyncName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	r.RegisterWorkflowWithOptions(bulkSyncWorkflow, workflow.RegisterOptions{Name: BulkSyncName, VersioningBehavior: workflow.VersioningBehaviorPinned})
 	r.RegisterWorkflowWithOptions(readBackWorkflow, workflow.RegisterOptions{Name: ReadBackName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	r.RegisterWorkflowWithOptions(notifyWorkflow, workflow.RegisterOptions{Name: NotifyName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 }

@@ -3,13 +3,16 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 	_ "time/tzdata"
 
+	"github.com/stretchr/testify/mock"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
@@ -54,6 +57,14 @@ type world struct {
 	story []chapter
 	env   *testsuite.TestWorkflowEnvironment
 	runs  int
+
+	// shown is what the list of workflows shows, in the order in which that
+	// changed; starts is what it shows when the workflow starts. Without it the
+	// namespace has no search attributes.
+	starts []temporal.SearchAttributeUpdate
+	shown  []string
+	// looks are what looks at the person have come to.
+	looks []workflows.Look
 
 	// last is what earlier runs left, and onRead happens when Bob is about to
 	// be read.
@@ -329,9 +340,10 @@ func (w *world) run(now time.Time, input workflows.EmployeeSyncInput, events []e
 	w.env.SetStartTime(now)
 	w.env.SetTestTimeout(30 * time.Second)
 	w.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: workflows.EmployeeWorkflowID(w.id), TaskQueue: workflows.TaskQueue})
-	workflows.Register(w.env, workflows.Options{SettleDelay: settle})
+	workflows.Register(w.env, workflows.Options{SettleDelay: settle, Observe: func(l workflows.Look) { w.looks = append(w.looks, l) }})
 	w.acts.RegisterGeneral(w.env)
 	w.acts.RegisterOneLogin(w.env)
+	w.show()
 
 	w.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
 		if info.ActivityType.Name == activities.ReadEmployeeName && w.onRead != nil {
@@ -379,6 +391,34 @@ func (w *world) run(now time.Time, input workflows.EmployeeSyncInput, events []e
 		return wrapped.Unwrap()
 	}
 	return err
+}
+
+// show follows what the list of workflows shows.
+func (w *world) show() {
+	if w.starts == nil {
+		return
+	}
+	state, due := "", ""
+	see := func(a temporal.SearchAttributes) {
+		if s, ok := a.GetKeyword(workflows.SyncStateKey); ok {
+			state = s
+		}
+		if at, ok := a.GetTime(workflows.SyncDueAtKey); ok {
+			due = " " + at.UTC().Format(time.RFC3339)
+		} else if strings.Contains(fmt.Sprint(a), "<nil>") {
+			due = "" // the collection hides from its readers what it unsets
+		}
+		if now := state + due; len(w.shown) == 0 || w.shown[len(w.shown)-1] != now {
+			w.shown = append(w.shown, now)
+		}
+	}
+	start := temporal.NewSearchAttributes(w.starts...)
+	require.NoError(w.t, w.env.SetTypedSearchAttributesOnStart(start))
+	see(start)
+	w.env.OnUpsertTypedSearchAttributes(mock.MatchedBy(func(a temporal.SearchAttributes) bool {
+		see(a)
+		return true
+	})).Return(nil)
 }
 
 func (w *world) reads() int { return w.bobCalls.Calls()["POST /v1/people/{identifier}"] }

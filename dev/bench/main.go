@@ -115,12 +115,12 @@ func compare(ctx context.Context, p programs, s sizes, out io.Writer) (compariso
 		if err := w.change(round*s.Children, s.Children); err != nil {
 			return c, err
 		}
-		_, took, err := st.bulk(ctx, s.Window, s.Children)
+		_, _, took, err := st.bulk(ctx, s.Window, s.Children)
 		if err != nil {
 			return c, err
 		}
 		c.bulk = append(c.bulk, took)
-		if took, err = st.fanOut(ctx, fanOutInput{Round: round, Children: s.Children, Window: s.Window}); err != nil {
+		if took, err = st.fanOut(ctx, fanOutInput{Round: round, Children: s.Children, Window: s.Window, Input: order()}); err != nil {
 			return c, err
 		}
 		c.empty = append(c.empty, took)
@@ -148,7 +148,7 @@ func measureMany(ctx context.Context, p programs, s sizes) (many, error) {
 		return m, err
 	}
 	w.forgetCalls()
-	progress, took, err := st.bulk(ctx, s.Window, s.Changed)
+	progress, took, _, err := st.bulk(ctx, s.Window, s.Changed)
 	if err != nil {
 		return m, err
 	}

@@ -78,7 +78,7 @@ func start(ctx context.Context, p programs, w *world) (*stack, error) {
 		"TEMPORAL_ADDRESS=" + server.FrontendHostPort(), "TEMPORAL_NAMESPACE=" + client.DefaultNamespace,
 		"BOB_BASE_URL=" + w.bobServer.URL + "/v1", "BOB_SERVICE_USER_ID=" + bobUser, "BOB_SERVICE_USER_TOKEN=" + bobToken,
 		"ONELOGIN_BASE_URL=" + w.oneLoginServer.URL, "ONELOGIN_CLIENT_ID=" + clientID, "ONELOGIN_CLIENT_SECRET=" + clientSecret,
-		"ONELOGIN_MAX_RPS=100",
+		"ONELOGIN_MAX_RPS=1000",
 	}
 	s.worker.Stdout, s.worker.Stderr = &s.log, &s.log
 	if err := s.worker.Start(); err != nil {
@@ -116,10 +116,9 @@ func (s *stack) polls(ctx context.Context) error {
 	return nil
 }
 
-// bulk is one bulk run that must change so many people and nobody else, and
-// what it took.
-func (s *stack) bulk(ctx context.Context, window, changed int) (workflows.BulkProgress, time.Duration, error) {
-	var p workflows.BulkProgress
+// bulk is one bulk run that must change so many people and nobody else, what it
+// took, and what of that the fan-out took.
+func (s *stack) bulk(ctx context.Context, window, changed int) (p workflows.BulkProgress, took, fanned time.Duration, err error) {
 	began := time.Now()
 	run, err := s.server.Client().ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: workflows.BulkWorkflowID, TaskQueue: workflows.TaskQueue,
@@ -127,14 +126,15 @@ func (s *stack) bulk(ctx context.Context, window, changed int) (workflows.BulkPr
 	if err == nil {
 		err = run.Get(ctx, &p)
 	}
-	took := time.Since(began)
+	took = time.Since(began)
 	switch {
 	case err != nil:
-		return p, 0, fmt.Errorf("bulk run: %w", err)
+		return p, 0, 0, fmt.Errorf("bulk run: %w", err)
 	case p.Outcomes[employee.Updated] != changed || p.Total != changed:
-		return p, 0, fmt.Errorf("bulk run: %d people were changed, and it dealt with %d: %v", changed, p.Total, p.Outcomes)
+		return p, 0, 0, fmt.Errorf("bulk run: %d people were changed, and it dealt with %d: %v", changed, p.Total, p.Outcomes)
 	}
-	return p, took, nil
+	fanned, err = s.fanned(ctx, run)
+	return p, took, fanned, err
 }
 
 // stopWithin is how long the worker may take to stop in order.

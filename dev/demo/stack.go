@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 	"golang.org/x/sync/errgroup"
@@ -45,6 +44,7 @@ type stack struct {
 	bob, oneLogin standIn
 	starterURL    string
 	codecURL      string
+	metricsURL    string
 	webURL        string
 	temporalAddr  string
 	provisioning  string
@@ -71,15 +71,15 @@ func newStack(root, dir string, b binaries, o options, children *processes) *sta
 
 // start starts every process and returns when all of them answer.
 func (s *stack) start(ctx context.Context, p *progress) error {
-	ports, err := pickPorts(7233, 8233, 8091, 8092, 8080, 8081)
+	ports, err := pickPorts(7233, 8233, 8091, 8092, 8080, 8081, 9464)
 	if err != nil {
 		return err
 	}
-	temporal, web, bob, oneLogin, starter, codec := ports[0], ports[1], ports[2], ports[3], ports[4], ports[5]
+	temporal, web, bob, oneLogin, starter, codec, metrics := ports[0], ports[1], ports[2], ports[3], ports[4], ports[5], ports[6]
 	s.temporalAddr = loopback(temporal)
 	s.webURL = "http://" + loopback(web)
 	s.bob, s.oneLogin = standIn("http://"+loopback(bob)), standIn("http://"+loopback(oneLogin))
-	s.starterURL, s.codecURL = "http://"+loopback(starter), "http://"+loopback(codec)
+	s.starterURL, s.codecURL, s.metricsURL = "http://"+loopback(starter), "http://"+loopback(codec), "http://"+loopback(metrics)
 	if err := s.connect(); err != nil {
 		return err
 	}
@@ -101,6 +101,7 @@ func (s *stack) start(ctx context.Context, p *progress) error {
 		{"OneLogin (stand-in)", string(s.oneLogin)},
 		{"Bob's webhooks go to", s.starterURL + "/webhooks/bob"},
 		{"Codec server", s.codecURL + ", decrypts for the web UI"},
+		{"Metrics", s.metricsURL + "/metrics (worker), " + s.starterURL + "/metrics (starter)"},
 		{"Logs", s.dir},
 	} {
 		p.say("    %-21s %s", line[0], line[1])
@@ -177,19 +178,7 @@ func (s *stack) temporalServes(ctx context.Context) error {
 }
 
 func (s *stack) workerPolls(ctx context.Context) error {
-	for queue, kind := range map[string]enumspb.TaskQueueType{
-		workflows.TaskQueue:         enumspb.TASK_QUEUE_TYPE_WORKFLOW,
-		workflows.OneLoginTaskQueue: enumspb.TASK_QUEUE_TYPE_ACTIVITY,
-	} {
-		described, err := s.temporal.DescribeTaskQueue(ctx, queue, kind)
-		if err != nil {
-			return err
-		}
-		if len(described.GetPollers()) == 0 {
-			return fmt.Errorf("nobody polls the task queue %s", queue)
-		}
-	}
-	return nil
+	return standIn(s.metricsURL).get(ctx, "/readyz", nil)
 }
 
 // plainEnv is what every child gets of the user's environment: nothing that
@@ -221,6 +210,7 @@ func (s *stack) env() []string {
 		"ONELOGIN_CLIENT_SECRET=" + s.credentials.clientSecret,
 		"STARTER_ADDR=" + strings.TrimPrefix(s.starterURL, "http://"),
 		"PAYLOAD_KEYS=" + s.credentials.payloadKeys,
+		"METRICS_ADDR=" + strings.TrimPrefix(s.metricsURL, "http://"),
 		"CODEC_ADDR=" + strings.TrimPrefix(s.codecURL, "http://"),
 		// Whichever of the two is in the browser's address line.
 		"CODEC_UI_ORIGIN=" + s.webURL + "," + strings.Replace(s.webURL, "127.0.0.1", "localhost", 1),

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -46,6 +48,11 @@ const (
 	webhookSecret = "e2e-webhook-secret-77aa"
 	clientID      = "e2e-client-id"
 	clientSecret  = "e2e-client-secret-c0de"
+	// The new ones are those that take their places.
+	newBobToken      = "e2e-new-bob-token-9b2e"
+	newWebhookSecret = "e2e-new-webhook-secret-41d0"
+	newClientSecret  = "e2e-new-client-secret-7e1a"
+	notifyToken      = "e2e-notify-token-6c3f"
 )
 
 var (
@@ -101,7 +108,12 @@ func run(m *testing.M) int {
 		defer func() { _ = dev.Stop() }()
 		server = dev.FrontendHostPort()
 	}
-	return m.Run()
+	code := m.Run()
+	// Every test has ended its processes by now.
+	for _, leak := range leaks(printed.of, secrets()) {
+		code = fail(errors.New(leak))
+	}
+	return code
 }
 
 func fail(err error) int {
@@ -209,8 +221,9 @@ type stack struct {
 	env       []string
 
 	bobURL, oneURL, starterURL string
-	// workers are those that startWorker has started last.
+	// workers are those that run; startWorker starts each of them.
 	workers []*process
+	each    int
 	logs    []*lockedBuffer
 	// plainInput: an operator without keys has started or signalled something.
 	plainInput bool
@@ -246,7 +259,7 @@ func newStack(t *testing.T, options ...option) *stack {
 	if len(p.namespace) > 200 {
 		p.namespace = p.namespace[:200]
 	}
-	s := &stack{t: t, namespace: p.namespace, address: p.address}
+	s := &stack{t: t, namespace: p.namespace, address: p.address, each: cmp.Or(p.workers, workersEach)}
 	c, err := client.Dial(client.Options{
 		HostPort: p.address, Namespace: p.namespace, Logger: quiet{},
 		DataConverter: keys.DataConverter(), FailureConverter: keys.FailureConverter(),
@@ -276,6 +289,7 @@ func newStack(t *testing.T, options ...option) *stack {
 		"BOB_WEBHOOK_SECRETS=" + webhookSecret, "BOB_SETTLE_DELAY=1s",
 		"ONELOGIN_BASE_URL=" + s.oneURL, "ONELOGIN_CLIENT_ID=" + clientID, "ONELOGIN_CLIENT_SECRET=" + clientSecret,
 		"ONELOGIN_MAX_RPS=50", "STARTER_ADDR=" + starterAddr, "PAYLOAD_KEYS=" + payloadKeys,
+		"METRICS_ADDR=127.0.0.1:0",
 	}
 	s.env = append(s.env, p.env...)
 	s.start("sim", append([]string{
@@ -288,22 +302,63 @@ func newStack(t *testing.T, options ...option) *stack {
 	s.start("starter", "serve")
 	s.answers(s.starterURL + "/readyz")
 	if p.workers > 0 {
-		s.startWorkers(p.workers)
+		s.startWorker()
 	}
 	t.Cleanup(s.check)
 	return s
 }
 
+// secrets are what no process may print, in every form in which they travel.
+func secrets() []string {
+	all := []string{bobToken, newBobToken, webhookSecret, newWebhookSecret, clientSecret, newClientSecret, notifyToken}
+	for id, secret := range map[string]string{bobUser: bobToken, clientID: clientSecret} {
+		all = append(all, base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
+	}
+	if _, key, ok := strings.Cut(payloadKeys, ":"); ok {
+		all = append(all, key)
+	}
+	return all
+}
+
+// printed is what all processes and commands of the whole suite have printed.
+// Tests look at their own logs while their processes run; this is the last look,
+// which sees what was printed at the end as well.
+var printed struct {
+	sync.Mutex
+	of []printing
+}
+
+type printing struct {
+	what string
+	log  *lockedBuffer
+}
+
+func remember(what string, log *lockedBuffer) {
+	printed.Lock()
+	defer printed.Unlock()
+	printed.of = append(printed.of, printing{what: what, log: log})
+}
+
+// leaks lists which of the secrets were printed, and by what.
+func leaks(of []printing, secrets []string) []string {
+	var found []string
+	for _, p := range of {
+		text := p.log.String()
+		for _, secret := range secrets {
+			if strings.Contains(text, secret) {
+				found = append(found, fmt.Sprintf("%s printed %q:\n%s", p.what, secret, tail(text)))
+			}
+		}
+	}
+	return found
+}
+
 // check looks at what a test leaves behind: histories that replay, stay small
 // and are encrypted, and logs without personal data or secrets.
 func (s *stack) check() {
-	secrets := []string{bobToken, webhookSecret, clientSecret}
-	if _, key, ok := strings.Cut(payloadKeys, ":"); ok {
-		secrets = append(secrets, key)
-	}
 	for _, log := range s.logs {
 		text := log.String()
-		for _, secret := range append(secrets, "@example.com", "Juniper", "+44 7700") {
+		for _, secret := range append(secrets(), "@example.com", "Juniper", "+44 7700") {
 			if strings.Contains(text, secret) {
 				s.t.Errorf("a log contains %q:\n%s", secret, tail(text))
 			}
@@ -394,6 +449,7 @@ func (s *stack) start(binary string, args ...string) *process {
 	require.NoError(s.t, p.cmd.Start())
 	if binary != "sim" {
 		s.logs = append(s.logs, p.log)
+		remember(binary, p.log)
 	}
 	go func() {
 		_ = p.cmd.Wait()
@@ -413,21 +469,25 @@ func (p *process) stop(signal os.Signal) {
 	<-p.done
 }
 
-// startWorker starts as many workers as a test has that does not say.
+// startWorker starts the workers that the test is to have.
 func (s *stack) startWorker() {
 	s.t.Helper()
-	s.startWorkers(workersEach)
-}
-
-func (s *stack) startWorkers(n int) {
-	s.t.Helper()
 	s.workers = nil
-	for range n {
+	for range s.each {
 		s.workers = append(s.workers, s.start("worker"))
 	}
 	for _, w := range s.workers {
 		s.polls(w)
 	}
+}
+
+// oneMoreWorker starts a worker beside those that run.
+func (s *stack) oneMoreWorker() *process {
+	s.t.Helper()
+	w := s.start("worker")
+	s.workers = append(s.workers, w)
+	s.polls(w)
+	return w
 }
 
 // polls waits until a worker polls its task queues.
@@ -462,9 +522,11 @@ func (s *stack) starterCommand(args ...string) (string, error) {
 // command runs a program to its end, and returns what it printed.
 func (s *stack) command(path string, args ...string) (string, error) {
 	cmd := exec.CommandContext(s.t.Context(), path, args...)
-	cmd.Env = s.env
-	out, err := cmd.CombinedOutput()
-	return string(out), err
+	out := &lockedBuffer{}
+	cmd.Env, cmd.Stdout, cmd.Stderr = s.env, out, out
+	remember(filepath.Base(path), out)
+	err := cmd.Run()
+	return out.String(), err
 }
 
 // eventually waits for a condition.

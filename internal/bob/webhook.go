@@ -84,24 +84,7 @@ type Event struct {
 // to be counted and left alone.
 func (e Event) Known() bool { return known(e.Type) }
 
-func known(t employee.EventType) bool {
-	switch t {
-	case employee.EventCreated,
-		employee.EventUpdated,
-		employee.EventJoined,
-		employee.EventActivated,
-		employee.EventInactivated,
-		employee.EventLeft,
-		employee.EventTemporaryLeave,
-		employee.EventDeleted,
-		employee.EventAccessRevoked,
-		employee.EventTableEntryCreated,
-		employee.EventTableEntryUpdated:
-		return true
-	default:
-		return false
-	}
-}
+func known(t employee.EventType) bool { return slices.Contains(employee.BobEvents(), t) }
 
 // EventError says why a body is no event that can be acted on. It names
 // fields and never quotes them.

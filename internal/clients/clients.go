@@ -11,16 +11,28 @@ import (
 	"bob-onelogin/internal/onelogin"
 )
 
-// Bob returns a client of Bob's API. It makes no call.
-func Bob(c config.Bob) (*bob.Client, error) {
-	return bob.New(bob.Config{BaseURL: c.BaseURL, ServiceUserID: c.ServiceUserID, Token: string(c.ServiceUserToken)})
+// Bob returns a client of Bob's API. It makes no call. A token that is replaced
+// in its file is used from the next call on. observe, where not nil, is told of
+// every call.
+func Bob(c config.Bob, observe func(bob.Call)) (*bob.Client, error) {
+	token := c.Token()
+	return bob.New(bob.Config{
+		BaseURL:     c.BaseURL,
+		Credentials: func() (string, string) { return c.ServiceUserID, string(token()) },
+		Observe:     observe,
+	})
 }
 
-// OneLogin returns a client of OneLogin's API. It makes no call.
-func OneLogin(c config.OneLogin) (*onelogin.Client, error) {
+// OneLogin returns a client of OneLogin's API. It makes no call. A client secret
+// that is replaced in its file is used from the next access token on. observe,
+// where not nil, is told of every call.
+func OneLogin(c config.OneLogin, observe func(onelogin.Call)) (*onelogin.Client, error) {
+	secret := c.Secret()
 	return onelogin.New(onelogin.Config{
 		BaseURL: c.BaseURL, Region: c.Region, Subdomain: c.Subdomain,
-		ClientID: c.ClientID, ClientSecret: string(c.ClientSecret), MaxRPS: c.MaxRPS,
+		Secret:  func() (string, string) { return c.ClientID, string(secret()) },
+		MaxRPS:  c.MaxRPS,
+		Observe: observe,
 	})
 }
 

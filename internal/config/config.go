@@ -111,10 +111,20 @@ type Worker struct {
 	OneLogin         OneLogin
 	Payloads         Payloads
 	Deployment       Deployment
+	Notify           Notify
 	SettleDelay      time.Duration `env:"BOB_SETTLE_DELAY" envDefault:"30s"`
 	ProvisioningFile string        `env:"PROVISIONING_FILE"`
-	LogLevel         string        `env:"LOG_LEVEL" envDefault:"info"`
+	// MetricsAddr is where metrics and readiness are served; see Metrics.
+	MetricsAddr string `env:"METRICS_ADDR" envDefault:":9464"`
+	LogLevel    string `env:"LOG_LEVEL" envDefault:"info"`
 }
+
+// metricsOff as METRICS_ADDR opens no port. An empty variable is none that was
+// set, here as everywhere.
+const metricsOff = "off"
+
+// Metrics returns where metrics and readiness are served, and whether at all.
+func (w *Worker) Metrics() (addr string, on bool) { return w.MetricsAddr, w.MetricsAddr != metricsOff }
 
 // Starter is the configuration of the webhook endpoint and of the operator's
 // commands.
@@ -256,7 +266,10 @@ func describe(t reflect.Type) string {
 // Validate reports everything that is wrong with the configuration.
 func (w *Worker) Validate() error {
 	mistakes := []error{
-		w.Bob.Validate(), w.OneLogin.Validate(), w.Payloads.Validate(), w.Deployment.Validate(), validLogLevel(w.LogLevel),
+		w.Bob.Validate(), w.OneLogin.Validate(), w.Payloads.Validate(), w.Deployment.Validate(), w.Notify.Validate(), validLogLevel(w.LogLevel),
+	}
+	if addr, on := w.Metrics(); on {
+		mistakes = append(mistakes, validAddr("METRICS_ADDR", addr, ":9464, or off"))
 	}
 	if w.SettleDelay < 0 || w.SettleDelay > 10*time.Minute {
 		mistakes = append(mistakes, errors.New("BOB_SETTLE_DELAY: must lie between 0s and 10m; Bob's reads lag up to 20s"))
@@ -296,8 +309,8 @@ func (o *OneLogin) Validate() error {
 		mistakes = append(mistakes, errors.New("ONELOGIN_PAGE_LIMIT: must lie between 1 and 1000; 100 is what is proven on live accounts"))
 	}
 	// Written this way round, it refuses NaN as well.
-	if !(o.MaxRPS > 0 && o.MaxRPS <= 100) {
-		mistakes = append(mistakes, errors.New("ONELOGIN_MAX_RPS: must be above 0 and at most 100; 5 to 10 is safe"))
+	if !(o.MaxRPS > 0 && o.MaxRPS <= 1000) {
+		mistakes = append(mistakes, errors.New("ONELOGIN_MAX_RPS: must be above 0 and at most 1000; 5 to 10 is safe, and OneLogin refuses about 100 a second"))
 	}
 	return errors.Join(mistakes...)
 }

@@ -68,6 +68,7 @@ func TestLoadWorkerDefaults(t *testing.T) {
 		Bob:         Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, BaseURL: "https://api.hibob.com/v1"},
 		OneLogin:    OneLogin{ClientID: "client-sample", ClientSecret: loginSecret, Region: "us", MaxRPS: 8, PageLimit: 100},
 		SettleDelay: 30 * time.Second,
+		MetricsAddr: ":9464",
 		LogLevel:    "info",
 	}
 	tests := map[string]environment{
@@ -75,7 +76,8 @@ func TestLoadWorkerDefaults(t *testing.T) {
 		"set to nothing, as a compose file does": {
 			"BOB_BASE_URL": "", "ONELOGIN_REGION": "", "ONELOGIN_SUBDOMAIN": "", "ONELOGIN_BASE_URL": "", "ONELOGIN_MAX_RPS": "", "ONELOGIN_PAGE_LIMIT": "",
 			"BOB_SETTLE_DELAY": "", "PROVISIONING_FILE": "", "LOG_LEVEL": "", "BOB_SERVICE_USER_TOKEN_FILE": "", "ONELOGIN_CLIENT_SECRET_FILE": "",
-			"PAYLOAD_KEYS": "", "PAYLOAD_KEYS_FILE": "", "WORKER_DEPLOYMENT_NAME": "", "WORKER_BUILD_ID": "",
+			"PAYLOAD_KEYS": "", "PAYLOAD_KEYS_FILE": "", "METRICS_ADDR": "", "NOTIFY_URL": "", "NOTIFY_URL_FILE": "", "NOTIFY_UI_URL": "",
+			"WORKER_DEPLOYMENT_NAME": "", "WORKER_BUILD_ID": "",
 		},
 		"other variables": {"HOME": "/nowhere", "TEMPORAL_ADDRESS": "localhost:7233"},
 	}
@@ -92,11 +94,14 @@ func TestLoadWorkerDefaults(t *testing.T) {
 func TestLoadWorkerReadsEveryVariable(t *testing.T) {
 	policy := file(t, "status: follow_bob\n")
 	token, secret := file(t, "\n "+bobSecret+" \n"), file(t, loginSecret)
+	notify := file(t, "https://hooks.example.com/s3cret\n")
 	got, err := LoadWorker(environment{
 		"BOB_SERVICE_USER_ID": "SERVICE-sample", "BOB_SERVICE_USER_TOKEN_FILE": token, "BOB_BASE_URL": "https://api.sandbox.hibob.com/v1",
 		"BOB_SETTLE_DELAY": "1m", "ONELOGIN_CLIENT_ID": "client-sample", "ONELOGIN_CLIENT_SECRET_FILE": secret,
 		"ONELOGIN_REGION": "eu", "ONELOGIN_SUBDOMAIN": "acme", "ONELOGIN_BASE_URL": "http://127.0.0.1:8092", "ONELOGIN_MAX_RPS": "2.5", "ONELOGIN_PAGE_LIMIT": "50",
-		"PROVISIONING_FILE": policy, "LOG_LEVEL": "debug", "WORKER_DEPLOYMENT_NAME": "bob-onelogin", "WORKER_BUILD_ID": "v1.4.0-1f3a5c7e",
+		"PROVISIONING_FILE": policy, "METRICS_ADDR": "127.0.0.1:9100", "LOG_LEVEL": "debug",
+		"NOTIFY_URL_FILE": notify, "NOTIFY_UI_URL": "https://temporal.example.com",
+		"WORKER_DEPLOYMENT_NAME": "bob-onelogin", "WORKER_BUILD_ID": "v1.4.0-1f3a5c7e",
 	}.list())
 	require.NoError(t, err)
 	require.True(t, got.Deployment.Versioned())
@@ -107,7 +112,8 @@ func TestLoadWorkerReadsEveryVariable(t *testing.T) {
 			Region: "eu", Subdomain: "acme", BaseURL: "http://127.0.0.1:8092", MaxRPS: 2.5, PageLimit: 50,
 		},
 		Deployment:  Deployment{Name: "bob-onelogin", BuildID: "v1.4.0-1f3a5c7e"},
-		SettleDelay: time.Minute, ProvisioningFile: policy, LogLevel: "debug",
+		Notify:      Notify{URL: "https://hooks.example.com/s3cret", URLFile: notify, UIURL: "https://temporal.example.com"},
+		SettleDelay: time.Minute, ProvisioningFile: policy, MetricsAddr: "127.0.0.1:9100", LogLevel: "debug",
 	}, got)
 }
 
@@ -161,7 +167,7 @@ func TestLoadWorkerRefuses(t *testing.T) {
 		{"OneLogin over plain http", environment{"ONELOGIN_BASE_URL": "http://acme.onelogin.com"}, "ONELOGIN_BASE_URL: must begin with https://"},
 		{"no calls a second", environment{"ONELOGIN_MAX_RPS": "0"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"fewer than no calls a second", environment{"ONELOGIN_MAX_RPS": "-1"}, "ONELOGIN_MAX_RPS: must be above 0"},
-		{"more calls a second than OneLogin takes", environment{"ONELOGIN_MAX_RPS": "101"}, "ONELOGIN_MAX_RPS: must be above 0"},
+		{"more calls a second than anybody takes", environment{"ONELOGIN_MAX_RPS": "1001"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"calls a second that are no number", environment{"ONELOGIN_MAX_RPS": "NaN"}, "ONELOGIN_MAX_RPS: must be above 0"},
 		{"users on no page", environment{"ONELOGIN_PAGE_LIMIT": "0"}, "ONELOGIN_PAGE_LIMIT: must lie between 1 and 1000"},
 		{"more users a page than anybody takes", environment{"ONELOGIN_PAGE_LIMIT": "1001"}, "ONELOGIN_PAGE_LIMIT: must lie between 1 and 1000"},
@@ -178,6 +184,13 @@ func TestLoadWorkerRefuses(t *testing.T) {
 		{"a build of Temporal's own", environment{"WORKER_DEPLOYMENT_NAME": "bob", "WORKER_BUILD_ID": "__unversioned__"}, "WORKER_BUILD_ID: must be at most 100"},
 		{"a build with a space", environment{"WORKER_DEPLOYMENT_NAME": "bob", "WORKER_BUILD_ID": "v1 of today"}, "WORKER_BUILD_ID: must be at most 100"},
 		{"a build too long for the server", environment{"WORKER_DEPLOYMENT_NAME": "bob", "WORKER_BUILD_ID": strings.Repeat("v", 101)}, "WORKER_BUILD_ID: must be at most 100"},
+		{"metrics nowhere", environment{"METRICS_ADDR": "9464"}, "METRICS_ADDR: must be host:port or :port, such as :9464, or off"},
+		{"a notification over plain http", environment{"NOTIFY_URL": "http://hooks.example.com/" + loginSecret}, "NOTIFY_URL: must be the whole https:// URL"},
+		{"a notification to a token", environment{"NOTIFY_URL": loginSecret}, "NOTIFY_URL: must be the whole https:// URL"},
+		{"a notification from an empty file", environment{"NOTIFY_URL_FILE": empty}, "NOTIFY_URL_FILE: the file that it names is empty"},
+		{"a notification from both", environment{"NOTIFY_URL": "https://hooks.example.com/" + loginSecret, "NOTIFY_URL_FILE": empty}, "NOTIFY_URL and NOTIFY_URL_FILE: set one of them, not both"},
+		{"links that nobody can follow", environment{"NOTIFY_UI_URL": "temporal.example.com"}, "NOTIFY_UI_URL: must be the address"},
+		{"links with a password", environment{"NOTIFY_UI_URL": "https://me:" + loginSecret + "@temporal.example.com"}, "NOTIFY_UI_URL: must be the address"},
 		{"an unknown log level", environment{"LOG_LEVEL": "loud"}, `LOG_LEVEL: "loud" is not one of`},
 	}
 	for _, test := range tests {

@@ -16,9 +16,10 @@ import (
 )
 
 // Temporal connects, and returns the client with the namespace that it uses.
-// It fails at once where the server cannot be reached.
-func Temporal(ctx context.Context, keys payload.Keys, z *zap.Logger) (client.Client, string, error) {
-	o, err := options(keys, z)
+// It fails at once where the server cannot be reached. Changes are made to the
+// options last.
+func Temporal(ctx context.Context, keys payload.Keys, z *zap.Logger, changes ...func(*client.Options)) (client.Client, string, error) {
+	o, err := options(keys, z, changes...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -31,8 +32,8 @@ func Temporal(ctx context.Context, keys payload.Keys, z *zap.Logger) (client.Cli
 
 // TemporalLazily does not wait for the server: calls fail until it is there.
 // The webhook endpoint starts without Temporal and says 503 meanwhile.
-func TemporalLazily(keys payload.Keys, z *zap.Logger) (client.Client, string, error) {
-	o, err := options(keys, z)
+func TemporalLazily(keys payload.Keys, z *zap.Logger, changes ...func(*client.Options)) (client.Client, string, error) {
+	o, err := options(keys, z, changes...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -47,7 +48,7 @@ func Where() (address, namespace string, err error) {
 	return o.HostPort, o.Namespace, err
 }
 
-func options(keys payload.Keys, z *zap.Logger) (client.Options, error) {
+func options(keys payload.Keys, z *zap.Logger, changes ...func(*client.Options)) (client.Options, error) {
 	o, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
 		return o, fmt.Errorf("read Temporal's configuration (TEMPORAL_* variables or profile file): %w", err)
@@ -64,6 +65,9 @@ func options(keys payload.Keys, z *zap.Logger) (client.Options, error) {
 		z.Warn("Payloads are not encrypted: names, addresses and phone numbers are readable in Temporal. Set PAYLOAD_KEYS for worker and starter; `starter codec --new-key` makes a key")
 	} else {
 		z.Info("Payloads are encrypted", zap.String("keyId", keys.IDs()[0]), zap.Strings("decryptOnly", keys.IDs()[1:]))
+	}
+	for _, change := range changes {
+		change(&o)
 	}
 	return o, nil
 }

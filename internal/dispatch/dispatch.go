@@ -17,7 +17,6 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"bob-onelogin/activities"
 	"bob-onelogin/internal/employee"
@@ -42,7 +41,11 @@ func New(c client.Client, namespace string) *Dispatcher {
 // Signal delivers an event to an employee's workflow, starting it if it does
 // not run. When it returns nil, the server has the event in its database.
 func (d *Dispatcher) Signal(ctx context.Context, employeeID string, e employee.Event) error {
-	_, err := withTracking(ctx, d, employeeID, workflows.InitialState(e.Type), func(o client.StartWorkflowOptions, in workflows.EmployeeSyncInput) (client.WorkflowRun, error) {
+	in := workflows.EmployeeSyncInput{Shown: workflows.InitialState(e.Type)}
+	if e.Type.Urgent() {
+		in.ShownDue = e.ReceivedAt
+	}
+	_, err := withTracking(ctx, d, employeeID, in, func(o client.StartWorkflowOptions, in workflows.EmployeeSyncInput) (client.WorkflowRun, error) {
 		return d.client.SignalWithStartWorkflow(ctx, o.ID, workflows.EventSignal, e, o, workflows.EmployeeSyncName, in)
 	})
 	if err != nil {
@@ -72,7 +75,8 @@ var ErrNoAnswer = errors.New("no answer in time")
 // if it does not run, and returns what it came to. It waits for an answer as
 // long as ctx lets it, and returns ErrNoAnswer after that.
 func (d *Dispatcher) SyncNow(ctx context.Context, employeeID string) (workflows.Result, error) {
-	handle, err := withTracking(ctx, d, employeeID, workflows.Syncing, func(o client.StartWorkflowOptions, in workflows.EmployeeSyncInput) (client.WorkflowUpdateHandle, error) {
+	in := workflows.EmployeeSyncInput{Shown: workflows.Syncing}
+	handle, err := withTracking(ctx, d, employeeID, in, func(o client.StartWorkflowOptions, in workflows.EmployeeSyncInput) (client.WorkflowUpdateHandle, error) {
 		o.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 		return d.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 			StartWorkflowOperation: d.client.NewWithStartWorkflowOperation(o, workflows.EmployeeSyncName, in),
@@ -115,15 +119,15 @@ func startOptions(employeeID string) client.StartWorkflowOptions {
 	}
 }
 
-// withTracking starts with the first search attribute set where the namespace
-// has it, and without where the server does not accept it (yet).
-func withTracking[T any](ctx context.Context, d *Dispatcher, employeeID string, state workflows.SyncState, start func(client.StartWorkflowOptions, workflows.EmployeeSyncInput) (T, error)) (T, error) {
+// withTracking starts with the first search attributes set where the namespace
+// has them, and without where the server does not accept them (yet).
+func withTracking[T any](ctx context.Context, d *Dispatcher, employeeID string, in workflows.EmployeeSyncInput, start func(client.StartWorkflowOptions, workflows.EmployeeSyncInput) (T, error)) (T, error) {
 	o := startOptions(employeeID)
 	if !d.Tracked(ctx) {
 		return start(o, workflows.EmployeeSyncInput{})
 	}
-	o.TypedSearchAttributes = temporal.NewSearchAttributes(workflows.SyncStateKey.ValueSet(string(state)))
-	out, err := start(o, workflows.EmployeeSyncInput{Shown: state})
+	o.TypedSearchAttributes = in.SearchAttributes()
+	out, err := start(o, in)
 	var invalid *serviceerror.InvalidArgument
 	if !errors.As(err, &invalid) {
 		return out, err

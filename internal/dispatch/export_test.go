@@ -2,10 +2,12 @@ package dispatch
 
 import (
 	"context"
+	"time"
 
 	"go.temporal.io/sdk/client"
 
 	"bob-onelogin/activities"
+	"bob-onelogin/workflows"
 )
 
 // RecallRuns is shown to the tests.
@@ -27,3 +29,17 @@ func Misled(c client.Client, attributesOf, namespace string) *Dispatcher {
 
 // Polling is shown to the tests.
 var Polling = polling
+
+// PendingRuns and SurveyedRun are shown to the tests.
+type (
+	PendingRuns struct{ pendingRuns }
+	SurveyedRun = surveyed
+)
+
+// Surveyed is what a listing says of one employee's workflow.
+func Surveyed(runID string, state workflows.SyncState, started, due time.Time) SurveyedRun {
+	return surveyed{runID: runID, state: state, started: started, due: due}
+}
+
+// Oldest is shown to the tests.
+func (p *PendingRuns) Oldest(runs []SurveyedRun, now time.Time) time.Time { return p.oldest(runs, now) }

@@ -101,3 +101,37 @@ func polling(pollers []*taskqueue.PollerInfo, now time.Time) int {
 	}
 	return len(identities)
 }
+
+// NotPolledBy lists what of the task queues the server has not been asked for by
+// a process of late: the program's own, and the further ones of activities. The
+// server knows processes by their identity.
+func (d *Dispatcher) NotPolledBy(ctx context.Context, identity string, further ...string) ([]string, error) {
+	type queue struct {
+		name string
+		kind enumspb.TaskQueueType
+	}
+	wanted := []queue{
+		{workflows.TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW},
+		{workflows.TaskQueue, enumspb.TASK_QUEUE_TYPE_ACTIVITY},
+		{workflows.OneLoginTaskQueue, enumspb.TASK_QUEUE_TYPE_ACTIVITY},
+	}
+	for _, name := range further {
+		wanted = append(wanted, queue{name, enumspb.TASK_QUEUE_TYPE_ACTIVITY})
+	}
+	var missing []string
+	for _, q := range wanted {
+		described, err := d.client.DescribeTaskQueue(ctx, q.name, q.kind)
+		if err != nil {
+			return nil, fmt.Errorf("ask who polls %s: %w", q.name, err)
+		}
+		own := slices.DeleteFunc(described.GetPollers(), func(p *taskqueue.PollerInfo) bool { return p.GetIdentity() != identity })
+		if polling(own, time.Now()) == 0 {
+			missing = append(missing, fmt.Sprintf("%s (%s)", q.name, kindName[q.kind]))
+		}
+	}
+	return missing, nil
+}
+
+var kindName = map[enumspb.TaskQueueType]string{
+	enumspb.TASK_QUEUE_TYPE_WORKFLOW: "workflows", enumspb.TASK_QUEUE_TYPE_ACTIVITY: "activities",
+}

@@ -6,9 +6,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"bob-onelogin/activities"
 	"bob-onelogin/internal/dispatch"
@@ -215,8 +218,9 @@ func TestEnded(t *testing.T) {
 	require.Equal(t, failed("Its result is gone from the namespace"), end)
 
 	require.NoError(t, p.Signal(t.Context(), personID, employee.Event{Type: employee.EventUpdated, ReportID: "told"}))
-	_, over = ended()
-	require.False(t, over, "it runs")
+	end, over = ended()
+	require.True(t, over, "an event has started it, and not a bulk run")
+	require.Equal(t, workflows.Signalled, end.Outcome)
 	p.work()
 	p.eventually("the run is closed", func() bool { return p.closed() == 1 })
 	end, over = ended()
@@ -243,6 +247,29 @@ func TestEnded(t *testing.T) {
 		end, _ = ended()
 		require.Equal(t, failed(stop.reason), end)
 	}
+}
+
+// A child of a bulk run has not ended as long as it runs, whatever has become
+// of the bulk run.
+func TestEndedOfAChildThatRuns(t *testing.T) {
+	p := newPlace(t, "ended-child")
+	w := worker.New(p.client, "parents", worker.Options{})
+	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
+		ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+			WorkflowID: workflows.EmployeeWorkflowID(personID), TaskQueue: workflows.TaskQueue,
+			ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		})
+		child := workflow.ExecuteChildWorkflow(ctx, workflows.EmployeeSyncName, workflows.EmployeeSyncInput{})
+		return child.GetChildWorkflowExecution().Get(ctx, nil)
+	}, workflow.RegisterOptions{Name: "Parent"})
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	parent, err := p.client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{TaskQueue: "parents"}, "Parent")
+	require.NoError(t, err)
+	require.NoError(t, parent.Get(t.Context(), nil))
+	_, over, err := p.Ended(t.Context(), personID)
+	require.NoError(t, err)
+	require.False(t, over)
 }
 
 func TestEndedFails(t *testing.T) {

@@ -22,6 +22,14 @@ const (
 	EventTableEntryUpdated EventType = "table.entry.updated"
 )
 
+// BobEvents lists Bob's event types.
+func BobEvents() []EventType {
+	return []EventType{
+		EventCreated, EventUpdated, EventJoined, EventActivated, EventInactivated, EventLeft, EventTemporaryLeave,
+		EventDeleted, EventAccessRevoked, EventTableEntryCreated, EventTableEntryUpdated,
+	}
+}
+
 // This program's own event types.
 const (
 	// EventManagerLinked tells a report that its manager now has a OneLogin

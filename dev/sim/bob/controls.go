@@ -30,12 +30,29 @@ func (s *Server) controls(mux *http.ServeMux) {
 		control.WriteJSON(w, http.StatusOK, s.Settings())
 	})
 	mux.HandleFunc("PUT /_sim/settings", s.putSettings)
+	mux.HandleFunc("PUT /_sim/credentials", s.putCredentials)
 	mux.HandleFunc("GET /_sim/firewall", func(w http.ResponseWriter, _ *http.Request) {
 		control.WriteJSON(w, http.StatusOK, s.Firewall())
 	})
 	mux.HandleFunc("/_sim/", func(w http.ResponseWriter, r *http.Request) {
 		control.WriteError(w, http.StatusNotFound, fmt.Errorf("no control %s at this path", r.Method))
 	})
+}
+
+func (s *Server) putCredentials(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Token string `json:"token"`
+	}
+	err := control.ReadJSON(r, &body)
+	if err == nil && body.Token == "" {
+		err = errors.New("token: empty")
+	}
+	if err != nil {
+		control.WriteError(w, http.StatusBadRequest, err)
+		return
+	}
+	s.Rotate(body.Token)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (s *Server) getPeople(w http.ResponseWriter, _ *http.Request) {

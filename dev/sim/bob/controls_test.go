@@ -2,6 +2,7 @@ package bob_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -218,4 +219,15 @@ func TestPutFromGoReportsTheFields(t *testing.T) {
 		"root.displayName", "root.surname", "work.employeeIdInCompany", "work.site", "work.siteId",
 	}}, change)
 	require.ErrorIs(t, s.bob.Remove("1"), bob.ErrNobody)
+}
+
+func TestRotatedTokenIsTheOnlyOne(t *testing.T) {
+	s := newSim(t, bob.Settings{})
+	require.Equal(t, 400, s.do("PUT", "/_sim/credentials", `{}`).status)
+	require.Equal(t, 204, s.do("PUT", "/_sim/credentials", `{"token":"fresh-token"}`).status)
+	require.Equal(t, 401, s.do("GET", "/v1/company/people/fields", "").status)
+	r, err := http.NewRequest(http.MethodGet, s.url+"/v1/company/people/fields", nil)
+	require.NoError(t, err)
+	r.SetBasicAuth(userID, "fresh-token")
+	require.Equal(t, 200, s.send(r).status)
 }

@@ -16,6 +16,7 @@
 //	POST   /_sim/ping               send the connection test; {"signed":true} signs it
 //	GET    /_sim/settings           see Settings
 //	PUT    /_sim/settings           change those that are named
+//	PUT    /_sim/credentials        {"token":"…"}: the service user's, from now on
 //	GET    /_sim/firewall           whether and how often credentials were blocked
 //
 // PUT and DELETE of a person send the webhooks named by ?event=employee.updated,

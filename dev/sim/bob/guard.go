@@ -29,7 +29,7 @@ func (s *Server) guard(endpoint string, next http.Handler) http.Handler {
 		case !ok:
 			writeProblem(w, http.StatusUnauthorized, "Unauthorized", "Missing credentials", now)
 			return
-		case user != s.userID || token != s.token:
+		case !s.accepts(user, token):
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}

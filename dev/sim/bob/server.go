@@ -102,14 +102,15 @@ func (s Settings) perMinute() int {
 
 // Server is the stand-in. Safe for concurrent use.
 type Server struct {
-	userID, token string
-	clock         *control.Clock
-	handler       http.Handler
-	rates         rates
-	firewall      firewall
-	mail          *mail
+	userID   string
+	clock    *control.Clock
+	handler  http.Handler
+	rates    rates
+	firewall firewall
+	mail     *mail
 
 	mu       sync.RWMutex
+	token    string
 	settings Settings
 	staff    staff
 	lists    lists
@@ -163,6 +164,19 @@ func (s *Server) Set(settings Settings) error {
 	defer s.mu.Unlock()
 	s.settings = settings.clone()
 	return nil
+}
+
+// Rotate replaces the service user's token; the one before it is refused.
+func (s *Server) Rotate(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token = token
+}
+
+func (s *Server) accepts(user, token string) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return user == s.userID && token == s.token
 }
 
 // ServeHTTP serves the API and the controls.

@@ -19,6 +19,7 @@
 //	                         began, and those granted by budgets, the present last
 //	GET    /_sim/settings    the Settings
 //	PUT    /_sim/settings    change some of them
+//	PUT    /_sim/credentials {"client_secret":"…"}: from now on no other, and no token granted before
 //
 // and what package control answers: calls, faults and clock. Pages of everybody
 // are counted as "GET /api/2/users?page" too, beside "GET /api/2/users", which

@@ -133,6 +133,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /_sim/limits", s.simLimits)
 	mux.HandleFunc("GET /_sim/settings", s.simGetSettings)
 	mux.HandleFunc("PUT /_sim/settings", s.simPutSettings)
+	mux.HandleFunc("PUT /_sim/credentials", s.simRotate)
 	return mux
 }
 

@@ -4,12 +4,15 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"bob-onelogin/dev/sim/control"
 )
 
 // accountID is the number that comes with every token.
@@ -17,12 +20,12 @@ const accountID = 555555
 
 // tokens hands out the one token there is at a time.
 type tokens struct {
-	clientID, clientSecret string
-	life                   time.Duration
+	life time.Duration
 
-	mu              sync.Mutex
-	access, refresh string
-	createdAt       time.Time
+	mu                     sync.Mutex
+	clientID, clientSecret string
+	access, refresh        string
+	createdAt              time.Time
 }
 
 // grant is the answer of the token endpoint.
@@ -72,6 +75,30 @@ func (t *tokens) revoke(token string, now time.Time) bool {
 	return true
 }
 
+// Rotate replaces the client secret, as an administrator does in OneLogin: the
+// one before it, and the token that was granted for it, are no longer accepted.
+func (s *Server) Rotate(clientSecret string) {
+	s.tokens.mu.Lock()
+	defer s.tokens.mu.Unlock()
+	s.tokens.clientSecret, s.tokens.access = clientSecret, ""
+}
+
+func (s *Server) simRotate(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		ClientSecret string `json:"client_secret"`
+	}
+	err := control.ReadJSON(r, &body)
+	if err == nil && body.ClientSecret == "" {
+		err = errors.New("client_secret: empty")
+	}
+	if err != nil {
+		control.WriteError(w, http.StatusBadRequest, err)
+		return
+	}
+	s.Rotate(body.ClientSecret)
+	w.WriteHeader(http.StatusNoContent)
+}
+
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // known reports whether the call carries the account's credentials: Basic,
@@ -83,6 +110,8 @@ func (t *tokens) known(r *http.Request, body map[string]string) bool {
 	} else if !ok {
 		id, secret = body["client_id"], body["client_secret"]
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return id != "" && secret != "" && same(id, t.clientID) && same(secret, t.clientSecret)
 }
 

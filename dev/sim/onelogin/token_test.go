@@ -147,3 +147,19 @@ func TestBearerForms(t *testing.T) {
 		a.send("GET", "/auth/rate_limit", "", "bearer x").want(t, 401, tokenRefused)
 	})
 }
+
+func TestRotatedSecretTakesTheTokenWithIt(t *testing.T) {
+	a := newAccount(t, onelogin.Config{})
+	a.send("PUT", "/_sim/credentials", `{}`, "").want(t, 400, `{"error":"client_secret: empty"}`)
+	if got := a.send("PUT", "/_sim/credentials", `{"client_secret":"fresh-secret"}`, ""); got.status != 204 {
+		t.Fatalf("rotate: %d %s", got.status, got.body)
+	}
+	a.send("GET", "/api/2/users", "", "bearer "+a.token).want(t, 401, usersRefused)
+	a.send("POST", "/auth/oauth2/v2/token", `{"grant_type":"client_credentials"}`, "", basic).want(t, 401, tokenRefused)
+	got := a.send("POST", "/auth/oauth2/v2/token", `{"grant_type":"client_credentials"}`, "", func(r *http.Request) {
+		r.SetBasicAuth(clientID, "fresh-secret")
+	})
+	if o := got.object(t); got.status != 200 || o["access_token"] == a.token {
+		t.Errorf("got %d %s, want another token", got.status, got.body)
+	}
+}
