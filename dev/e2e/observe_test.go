@@ -85,7 +85,7 @@ func (s *stack) surveyed() metrics {
 func TestMetricsOfBothProcesses(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
-	base := s.endpointOf(s.worker)
+	base := s.endpointOf(s.workers[0])
 	s.eventually("the worker is ready", 30*time.Second, func() bool {
 		status, _ := s.fetch(base + "/readyz")
 		return status == http.StatusOK
@@ -108,7 +108,7 @@ func TestMetricsOfBothProcesses(t *testing.T) {
 	// A query replays what has happened, and nothing of it is counted again.
 	s.kill()
 	s.startWorker()
-	base = s.endpointOf(s.worker)
+	base = s.endpointOf(s.workers[0])
 	s.put(juniper, nothing(), "employee.updated")
 	s.eventually("the event is handled", 20*time.Second, func() bool { return s.done(juniper).Outcome == employee.Unchanged })
 	for range 5 {
@@ -248,7 +248,7 @@ func TestRotatedSecretsAreUsedWithoutARestart(t *testing.T) {
 	s.eventually("the title is written", 20*time.Second, func() bool { return s.user(juniper)["title"] == "Head Gardener" })
 	require.Equal(t, employee.Updated, s.done(juniper).Outcome)
 
-	m := s.metrics(s.endpointOf(s.worker))
+	m := s.metrics(s.endpointOf(s.workers[0]))
 	require.Equal(t, 2.0, m.value(`bob_onelogin_api_calls_total{api="bob",call="read person",outcome="ok"}`))
 	require.Equal(t, 2.0, m.value(`bob_onelogin_api_calls_total{api="onelogin",call="fetch token",outcome="ok"}`))
 	require.Equal(t, 0.0, m.value(`bob_onelogin_api_calls_total{api="bob",call="read person",outcome="auth"}`), "the old token was not tried")
@@ -358,7 +358,7 @@ func TestReadyzSaysWhetherTemporalCanBeReached(t *testing.T) {
 		}
 	}()
 	s := newStack(t, withServer(server.FrontendHostPort()))
-	base := s.endpointOf(s.worker)
+	base := s.endpointOf(s.workers[0])
 	s.eventually("the worker is ready", 30*time.Second, func() bool {
 		status, _ := s.fetch(base + "/readyz")
 		return status == http.StatusOK
