@@ -373,7 +373,7 @@ func TestReadyzSaysWhetherTemporalCanBeReached(t *testing.T) {
 	require.NoError(t, server.Stop())
 	s.eventually("the worker is not ready", 40*time.Second, func() bool {
 		status, body := s.fetch(base + "/readyz")
-		return status == http.StatusServiceUnavailable && strings.Contains(body, "Temporal cannot be reached")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "the Temporal server cannot be reached")
 	})
 	require.Zero(t, s.metrics(base).value("bob_onelogin_ready"))
 	out, err = healthy()

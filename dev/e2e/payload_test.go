@@ -65,16 +65,15 @@ func (s *stack) checkPrivacy(ctx context.Context, info *workflowpb.WorkflowExecu
 }
 
 // readable lists what is personal in a message. Its bytes have every text and
-// every payload's data as they are; its JSON is what people are shown.
+// every payload's data as they are. Its JSON would have the data in base64, in
+// which a short name turns up by chance.
 func readable(t *testing.T, stored proto.Message) []string {
 	t.Helper()
 	raw, err := proto.Marshal(stored)
 	require.NoError(t, err)
-	shown, err := protojson.Marshal(stored)
-	require.NoError(t, err)
 	var found []string
 	for _, word := range personal {
-		if bytes.Contains(raw, []byte(word)) || bytes.Contains(shown, []byte(word)) {
+		if bytes.Contains(raw, []byte(word)) {
 			found = append(found, word)
 		}
 	}
