@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"maps"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -405,5 +406,50 @@ func TestScriptsAreWellFormed(t *testing.T) {
 		info, err := os.Stat(script)
 		require.NoError(t, err)
 		require.NotZero(t, info.Mode()&0o111, "%s can be run", script)
+	}
+}
+
+// In the demo, worker and starter find the stand-ins on their own loopback, and
+// the browser finds the codec server, where the services of the demo lead.
+func TestDemoFindsItsStandIns(t *testing.T) {
+	project := load(t, ".env.demo", "demo")
+	routes := func(service string) map[string]string {
+		all := map[string]string{}
+		for _, route := range project.Services[service].Command {
+			from, to, ok := strings.Cut(route, "=")
+			require.True(t, ok, route)
+			all[from] = to
+		}
+		return all
+	}
+	sim := strings.Join(project.Services["sim"].Command, " ")
+	for _, name := range []string{"worker", "starter"} {
+		environment := project.Services[name].Environment
+		for variable, flag := range map[string]string{"BOB_BASE_URL": "--bob-addr=", "ONELOGIN_BASE_URL": "--onelogin-addr="} {
+			base, err := url.Parse(*environment[variable])
+			require.NoError(t, err)
+			to, ok := routes("sim-for-" + name)[base.Host]
+			require.True(t, ok, "nobody listens on %s", base.Host)
+			host, port, ok := strings.Cut(to, ":")
+			require.True(t, ok)
+			require.Equal(t, "sim", host)
+			require.Contains(t, sim+" ", flag+":"+port+" ")
+		}
+	}
+	codec := project.Services["codec"]
+	require.Equal(t, map[string]string{"0.0.0.0:8081": *codec.Environment["CODEC_ADDR"]}, routes("codec-for-browser"))
+	require.EqualValues(t, 8081, codec.Ports[0].Target)
+
+	// What deploy/secrets.sh gives them is what the stand-ins take by default.
+	dir := filepath.Join(makeSecrets(t, "--demo"), "secrets", "demo")
+	source, err := os.ReadFile(filepath.Join("..", "dev", "sim", "main.go"))
+	require.NoError(t, err)
+	for _, name := range []string{"bob_service_user_token", "bob_webhook_secrets", "onelogin_client_secret"} {
+		secret, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Contains(t, string(source), `default:"`+strings.TrimSpace(string(secret))+`"`, name)
+	}
+	for _, variable := range []string{"BOB_SERVICE_USER_ID", "ONELOGIN_CLIENT_ID"} {
+		require.Contains(t, string(source), `default:"`+*project.Services["worker"].Environment[variable]+`"`, variable)
 	}
 }

@@ -84,7 +84,7 @@ func (s *stack) surveyed() metrics {
 
 func TestMetricsOfBothProcesses(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
+	s := newStack(t, withWorkers(1)) // whose metrics they are
 	base := s.endpointOf(s.workers[0])
 	s.eventually("the worker is ready", 30*time.Second, func() bool {
 		status, _ := s.fetch(base + "/readyz")
@@ -230,7 +230,7 @@ func TestRotatedSecretsAreUsedWithoutARestart(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(content+"\n"), 0o600))
 		return path
 	}
-	s := newStack(t, withEnv(
+	s := newStack(t, withWorkers(1), withEnv(
 		"BOB_SERVICE_USER_TOKEN=", "BOB_SERVICE_USER_TOKEN_FILE="+file("bob", bobToken),
 		"ONELOGIN_CLIENT_SECRET=", "ONELOGIN_CLIENT_SECRET_FILE="+file("onelogin", clientSecret),
 		"BOB_WEBHOOK_SECRETS=", "BOB_WEBHOOK_SECRETS_FILE="+file("webhook", webhookSecret),
@@ -357,12 +357,17 @@ func TestReadyzSaysWhetherTemporalCanBeReached(t *testing.T) {
 			_ = server.Stop()
 		}
 	}()
-	s := newStack(t, withServer(server.FrontendHostPort()))
+	s := newStack(t, withWorkers(1), withServer(server.FrontendHostPort()))
 	base := s.endpointOf(s.workers[0])
 	s.eventually("the worker is ready", 30*time.Second, func() bool {
 		status, _ := s.fetch(base + "/readyz")
 		return status == http.StatusOK
 	})
+	// As the worker's container asks.
+	s.env = append(s.env, "METRICS_ADDR="+strings.TrimPrefix(base, "http://"))
+	healthy := func() (string, error) { return s.command(filepath.Join(binaries, "worker"), "healthcheck") }
+	out, err := healthy()
+	require.NoError(t, err, out)
 	s.eventually("its metric says so", 40*time.Second, func() bool { return s.metrics(base).value("bob_onelogin_ready") == 1 })
 	stopped = true
 	require.NoError(t, server.Stop())
@@ -371,6 +376,9 @@ func TestReadyzSaysWhetherTemporalCanBeReached(t *testing.T) {
 		return status == http.StatusServiceUnavailable && strings.Contains(body, "the Temporal server cannot be reached")
 	})
 	require.Zero(t, s.metrics(base).value("bob_onelogin_ready"))
+	out, err = healthy()
+	require.Error(t, err)
+	require.Contains(t, out, "Temporal cannot be reached")
 	status, _ := s.fetch(base + "/healthz")
 	require.Equal(t, http.StatusOK, status, "it lives, and waits for the server")
 }
