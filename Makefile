@@ -26,11 +26,21 @@ test: $(CLI) ## Vet, unit, workflow, replay and end-to-end tests, with the race 
 	go vet ./...
 	go test -race -timeout 15m ./...
 
+.PHONY: cluster-test
+cluster-test: export CGO_ENABLED = 0
+cluster-test: $(CLI) bin/temporal-server bin/temporal-sql-tool ## The end-to-end tests on PostgreSQL and a real Temporal server, two workers each
+	dev/cluster/postgres.sh
+	go build -o bin/cluster ./dev/cluster
+	bin/cluster --workers 2 --cli "$(or $(TEMPORAL_CLI),bin/temporal)" go test -count=1 -timeout 15m ./dev/e2e
+
+# What --version says: the tag, or what Go writes down of the source.
+VERSION ?= $(shell git describe --tags --exact-match 2>/dev/null)
+LDFLAGS := $(if $(VERSION),-ldflags="-X bob-onelogin/internal/version.number=$(VERSION)")
+
 .PHONY: build
-build: ## Build bin/worker, bin/starter and bin/sim
-	go build -trimpath -o bin/worker ./worker
-	go build -trimpath -o bin/starter ./starter
-	go build -trimpath -o bin/sim ./dev/sim
+build: export CGO_ENABLED = 0
+build: ## Build bin/worker, bin/starter and bin/sim, static, as the images have them
+	go build -trimpath $(LDFLAGS) -o bin/ ./worker ./starter ./dev/sim
 
 .PHONY: lint
 lint: ## Format, static checks, determinism of workflows, known vulnerabilities
@@ -71,3 +81,7 @@ histories: $(CLI) ## Record anew the workflow histories that the replay tests us
 bin/temporal: dev/tools/go.mod dev/tools/go.sum
 	@echo "Building the Temporal CLI from the module proxy: minutes the first time, once."
 	go build -modfile=dev/tools/go.mod -o $@ github.com/temporalio/cli/cmd/temporal
+
+bin/temporal-server bin/temporal-sql-tool: dev/tools/go.mod dev/tools/go.sum
+	@echo "Building $(@F) from the module proxy: minutes the first time, once."
+	go build -modfile=dev/tools/go.mod -o $@ go.temporal.io/server/cmd/$(if $(findstring sql,$@),tools/sql,server)

@@ -31,7 +31,8 @@ func TestWhatNeedsAPersonIsHandedOn(t *testing.T) {
 	left := activities.UpsertUserInput{EmployeeID: personID, Standing: lifecycle.StandingLeft}
 	leaver := activities.EnforceStatusInput{EmployeeID: personID}
 	page := activities.BulkPageResult{Items: []activities.BulkItem{
-		failedItem(personID, "two users"), {Key: activities.BulkKey{EmployeeID: otherID}, Outcome: employee.Held},
+		failedItem(personID, "two users"),
+		{Key: activities.BulkKey{EmployeeID: otherID}, Outcome: employee.Held},
 		{Key: activities.BulkKey{EmployeeID: managerID}, Outcome: employee.Moved},
 	}}
 	about := func(kind notify.Kind) []notify.Notice {

@@ -13,6 +13,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"bob-onelogin/internal/config"
+	"bob-onelogin/internal/healthcheck"
+	"bob-onelogin/internal/version"
 )
 
 // cli is the command line.
@@ -26,10 +28,26 @@ type cli struct {
 	Schedule scheduleCommand `cmd:"" help:"Show, set or delete the Schedule of bulk runs."`
 	Check    checkCommand    `cmd:"" help:"Check whether everything is set up: Temporal, Bob, OneLogin, the webhook secret, the settings file, the keys. Ends with 1 if something is wrong."`
 	Codec    codecCommand    `cmd:"" help:"Decrypt for Temporal's web UI and CLI on CODEC_ADDR, or make a key."`
+
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask the starter on this machine whether it is ready; for the health checks of containers."`
+
+	Version kong.VersionFlag `help:"Print the version, and end."`
 }
 
 // environment is the process's, in the form of os.Environ.
 type environment []string
+
+type healthcheckCommand struct {
+	Of string `arg:"" optional:"" default:"serve" enum:"serve,codec" help:"Whom to ask: serve, at STARTER_ADDR (the default), or codec, at CODEC_ADDR."`
+}
+
+// Run fails unless the endpoint is ready.
+func (c healthcheckCommand) Run(ctx context.Context, cfg config.Starter) error {
+	if c.Of == "codec" {
+		return healthcheck.Ask(ctx, cfg.Codec.Addr, "/healthz")
+	}
+	return healthcheck.Ask(ctx, cfg.Addr, "/readyz")
+}
 
 // exitError ends the command with a code of its own.
 type exitError struct {
@@ -45,6 +63,7 @@ func main() {
 	parsed := kong.Parse(&cli{},
 		kong.Name("starter"),
 		kong.Description("Starts and asks the Temporal workflows that keep OneLogin true to Bob.\nConfigured by environment variables; README.md lists them."),
+		kong.Vars{"version": "starter " + version.String()},
 		kong.UsageOnError(),
 	)
 	environ := environment(os.Environ())

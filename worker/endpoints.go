@@ -50,6 +50,12 @@ func newReadiness() *readiness {
 	return &readiness{now: time.Now, turn: make(chan struct{}, 1)}
 }
 
+// What is answered instead of the server's own words, which name hosts.
+var (
+	errNoServer = errors.New("the Temporal server cannot be reached")
+	errNoAnswer = errors.New("the Temporal server does not say who polls the task queues")
+)
+
 var errNotStarted = errors.New("the workers have not started, or are about to stop")
 
 // check returns why the process cannot do its job.
@@ -78,12 +84,12 @@ func (r *readiness) check(ctx context.Context) error {
 
 func (r *readiness) look(ctx context.Context) error {
 	if err := r.temporal(ctx); err != nil {
-		return errors.New("Temporal cannot be reached") //nolint:staticcheck // a name
+		return errNoServer
 	}
 	missing, err := r.notPolled(ctx)
 	switch {
 	case err != nil:
-		return errors.New("Temporal does not say who polls the task queues")
+		return errNoAnswer
 	case len(missing) > 0:
 		return fmt.Errorf("this process does not poll %s", strings.Join(missing, ", "))
 	default:

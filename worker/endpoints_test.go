@@ -50,11 +50,11 @@ func TestReadyzMeansThatTheJobCanBeDone(t *testing.T) {
 	r.started.Store(true)
 	says(http.StatusOK, "ready")
 	down = errors.New("connection refused by 10.1.2.3")
-	says(http.StatusServiceUnavailable, "Temporal cannot be reached")
+	says(http.StatusServiceUnavailable, "the Temporal server cannot be reached")
 	down, missing = nil, []string{"bob-onelogin (workflows)", "bob-onelogin-api (activities)"}
 	says(http.StatusServiceUnavailable, "this process does not poll bob-onelogin (workflows), bob-onelogin-api (activities)")
 	missing, silent = nil, errors.New("permission denied")
-	says(http.StatusServiceUnavailable, "Temporal does not say who polls the task queues")
+	says(http.StatusServiceUnavailable, "the Temporal server does not say who polls the task queues")
 	silent = nil
 	says(http.StatusOK, "ready")
 

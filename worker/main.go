@@ -15,6 +15,7 @@ import (
 	"time"
 	_ "time/tzdata" // zones work in images without a zone database
 
+	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
@@ -26,10 +27,12 @@ import (
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/connect"
 	"bob-onelogin/internal/dispatch"
+	"bob-onelogin/internal/healthcheck"
 	"bob-onelogin/internal/logging"
 	"bob-onelogin/internal/metrics"
 	"bob-onelogin/internal/notify"
 	"bob-onelogin/internal/provisioning"
+	"bob-onelogin/internal/version"
 	"bob-onelogin/workflows"
 )
 
@@ -41,6 +44,28 @@ const (
 	fewestSlots, mostSlots = 4, 16
 )
 
+// cli is the command line.
+type cli struct {
+	Run         runCommand         `cmd:"" default:"1" help:"Run the worker; what happens without a command."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask the worker on this machine, at METRICS_ADDR, whether it is ready; for the health checks of containers."`
+
+	Version kong.VersionFlag `help:"Print the version, and end."`
+}
+
+type runCommand struct{}
+
+// Run works until ctx ends.
+func (runCommand) Run(ctx context.Context) error { return run(ctx, os.Environ()) }
+
+type healthcheckCommand struct {
+	Addr string `name:"metrics-addr" env:"METRICS_ADDR" default:":9464" help:"Where the worker listens."`
+}
+
+// Run fails unless the worker is ready.
+func (c healthcheckCommand) Run(ctx context.Context) error {
+	return healthcheck.Ask(ctx, c.Addr, "/readyz")
+}
+
 // oneLoginSlots is how many activities that call OneLogin a worker runs at
 // once: what it may call in a second. More would only wait for their turn, and
 // a slot that is taken is not given up for something more urgent.
@@ -51,7 +76,13 @@ func oneLoginSlots(maxRPS float64) int {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Environ()); err != nil {
+	parsed := kong.Parse(&cli{},
+		kong.Name("worker"),
+		kong.Description("Runs the workflows and activities that keep OneLogin true to Bob.\nConfigured by environment variables; README.md lists them."),
+		kong.Vars{"version": "worker " + version.String()},
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err := parsed.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "worker:", err)
 		os.Exit(1)
 	}
@@ -147,12 +178,24 @@ func run(ctx context.Context, environ []string) error {
 	watch.look, watch.show = dispatcher.NewSurveyor().Look, registry.NewSurvey().Set
 	watch.ready, watch.breakers = ready.check, breakersOf(bobClient, oneLogin)
 	running.Go(func() { watch.run(background) })
-	z.Info("Starting", zap.String("namespace", namespace), zap.String("taskQueue", workflows.TaskQueue),
+	z.Info("Starting", zap.String("version", version.Number()), zap.String("namespace", namespace), zap.String("taskQueue", workflows.TaskQueue),
 		zap.String("oneLoginTaskQueue", workflows.OneLoginTaskQueue), zap.Float64("oneLoginMaxRPS", cfg.OneLogin.MaxRPS),
-		zap.Duration("settleDelay", cfg.SettleDelay), zap.String("settings", file.Settings().Version))
-	err = serve(ctx, temporal, acts, options, cfg.OneLogin.MaxRPS, interceptors, &ready.started)
+		zap.Duration("settleDelay", cfg.SettleDelay), zap.String("settings", file.Settings().Version),
+		zap.String("deployment", cfg.Deployment.Name), zap.String("buildId", cfg.Deployment.BuildID))
+	err = serve(ctx, temporal, acts, options, cfg, interceptors, &ready.started)
 	z.Info("Stopped")
 	return err
+}
+
+// deploymentOptions are empty where no versioning is asked for.
+func deploymentOptions(d config.Deployment) worker.DeploymentOptions {
+	if !d.Versioned() {
+		return worker.DeploymentOptions{}
+	}
+	return worker.DeploymentOptions{
+		UseVersioning: true,
+		Version:       worker.WorkerDeploymentVersion{DeploymentName: d.Name, BuildID: d.BuildID},
+	}
 }
 
 // identityOf names this process to the server: by what it can be found with, and
@@ -181,7 +224,7 @@ func notifies(cfg config.Notify, namespace string, counted *metrics.Notification
 // serve runs the task queues until ctx ends or one of them fails for good.
 // started is set while all of them are polled.
 func serve(
-	ctx context.Context, c client.Client, acts *activities.Activities, o workflows.Options, oneLoginMaxRPS float64,
+	ctx context.Context, c client.Client, acts *activities.Activities, o workflows.Options, cfg config.Worker,
 	interceptors []interceptor.WorkerInterceptor, started *atomic.Bool,
 ) error {
 	failed := make(chan error, 3)
@@ -190,6 +233,11 @@ func serve(
 	}
 
 	options := common
+	// The two queues of activities below stay out of versioning. Each version
+	// has a queue of its own, with an order of its own: whoever is urgent on the
+	// current build could not overtake a bulk run that ends on the last one,
+	// and OneLogin's limit knows of no builds.
+	options.DeploymentOptions = deploymentOptions(cfg.Deployment)
 	// A bulk run has far more workflow tasks than a quiet day.
 	options.WorkflowTaskPollerBehavior = worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
 	general := worker.New(c, workflows.TaskQueue, options)
@@ -201,8 +249,8 @@ func serve(
 	own := worker.New(c, acts.Queue, options)
 	acts.RegisterOwn(own)
 
-	options.TaskQueueActivitiesPerSecond = oneLoginMaxRPS
-	options.MaxConcurrentActivityExecutionSize = oneLoginSlots(oneLoginMaxRPS)
+	options.TaskQueueActivitiesPerSecond = cfg.OneLogin.MaxRPS
+	options.MaxConcurrentActivityExecutionSize = oneLoginSlots(cfg.OneLogin.MaxRPS)
 	oneLogin := worker.New(c, workflows.OneLoginTaskQueue, options)
 	acts.RegisterOneLogin(oneLogin)
 

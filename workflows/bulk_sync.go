@@ -161,12 +161,16 @@ func (b *bulkSync) run(ctx workflow.Context) (BulkProgress, error) {
 			return BulkProgress{}, b.failed(ctx, err)
 		}
 	}
-	for !b.cancelled {
+	// The context says so before the goroutine that waits for it has its turn.
+	// Going on meanwhile would ask for the next page for ever: with a cancelled
+	// context, every question is answered at once.
+	cancelled := func() bool { return b.cancelled || ctx.Err() != nil }
+	for !cancelled() {
 		if err := b.step(ctx); err != nil {
 			return BulkProgress{}, b.failed(ctx, err)
 		}
 		switch {
-		case b.cancelled:
+		case cancelled():
 		case b.over():
 			return b.end(ctx)
 		case b.handsOver(ctx) && len(b.hand) == 0 && b.page == nil:
@@ -263,17 +267,18 @@ func (b *bulkSync) startChild(ctx workflow.Context, item activities.BulkItem) {
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
 		StaticSummary:     "Bob employee " + id + " → OneLogin",
 	}
-	if b.Snapshot.SearchAttributes {
-		shown := []temporal.SearchAttributeUpdate{SyncStateKey.ValueSet(string(Syncing))}
-		if item.Order != nil && item.Order.Decision.Phase == lifecycle.PhaseLeave {
-			shown = append(shown, SyncDueAtKey.ValueSet(workflow.Now(ctx)))
-		}
-		o.TypedSearchAttributes = temporal.NewSearchAttributes(shown...)
-	}
-	future := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(apart, o), EmployeeSyncName, EmployeeSyncInput{Bulk: &FromBulk{
+	in := EmployeeSyncInput{Bulk: &FromBulk{
 		ReportTo: workflow.GetInfo(ctx).WorkflowExecution.ID, Order: item.Order,
 		ManagerID: item.ManagerID, ManagerUserID: item.ManagerUserID, ManagerFollows: item.AwaitsManager,
-	}})
+	}}
+	if b.Snapshot.SearchAttributes {
+		in.Shown = Syncing
+		if item.Order != nil && item.Order.Decision.Phase == lifecycle.PhaseLeave {
+			in.ShownDue = workflow.Now(ctx)
+		}
+		o.TypedSearchAttributes = in.SearchAttributes()
+	}
+	future := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(apart, o), EmployeeSyncName, in)
 	b.started = append(b.started, future.GetChildWorkflowExecution())
 	b.changes.AddFuture(future, func(f workflow.Future) {
 		var result Result

@@ -93,19 +93,17 @@ func employeeSyncWorkflow(ctx workflow.Context, o Options, in EmployeeSyncInput)
 }
 
 func (s *employeeSync) setup(ctx workflow.Context, in EmployeeSyncInput) error {
-	_, s.Tracked = workflow.GetTypedSearchAttributes(ctx).GetKeyword(SyncStateKey)
 	if in.State != nil {
-		tracked := s.Tracked
 		s.EmployeeState = *in.State
-		s.Tracked = tracked || in.State.Tracked
 	}
+	s.learnShown(ctx, in)
 	if in.Bulk != nil {
 		s.bulk, s.ReportTo = in.Bulk, in.Bulk.ReportTo
 	}
 	if s.Since.IsZero() {
 		s.State, s.Since = Syncing, workflow.Now(ctx)
-		if initial, ok := workflow.GetTypedSearchAttributes(ctx).GetKeyword(SyncStateKey); ok {
-			s.State = SyncState(initial)
+		if s.Shown != "" {
+			s.State = s.Shown
 		}
 	}
 	s.describe(ctx)

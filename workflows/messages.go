@@ -105,8 +105,23 @@ func InitialState(t employee.EventType) SyncState {
 // has started it. The employee is named by the workflow ID.
 type EmployeeSyncInput struct {
 	State *EmployeeState `json:"state,omitempty"`
+	// Shown and ShownDue are what the search attributes were set to by whoever
+	// started the workflow. It must not look for itself: a server that was just
+	// given the attributes shows them to one worker and not yet to another, and
+	// what is replayed would differ from what was done.
+	Shown    SyncState `json:"shown,omitempty"`
+	ShownDue time.Time `json:"shownDue,omitzero"`
 	// Bulk is there where a bulk run has started the workflow.
 	Bulk *FromBulk `json:"bulk,omitempty"`
+}
+
+// SearchAttributes are those to start the workflow with.
+func (in EmployeeSyncInput) SearchAttributes() temporal.SearchAttributes {
+	shown := []temporal.SearchAttributeUpdate{SyncStateKey.ValueSet(string(in.Shown))}
+	if !in.ShownDue.IsZero() {
+		shown = append(shown, SyncDueAtKey.ValueSet(in.ShownDue))
+	}
+	return temporal.NewSearchAttributes(shown...)
 }
 
 // EmployeeState is everything that a run hands to the next.
@@ -134,8 +149,11 @@ type EmployeeState struct {
 	Failure string    `json:"failure,omitempty"`
 	State   SyncState `json:"state,omitempty"`
 	Since   time.Time `json:"since,omitzero"`
-	// Tracked: the namespace has this program's search attributes.
-	Tracked bool `json:"tracked,omitempty"`
+	// Tracked: the namespace has this program's search attributes. Shown and
+	// ShownDue are what they are set to.
+	Tracked  bool      `json:"tracked,omitempty"`
+	Shown    SyncState `json:"shown,omitempty"`
+	ShownDue time.Time `json:"shownDue,omitzero"`
 }
 
 // Wake is a moment at which to look at a person without being told to.

@@ -88,24 +88,46 @@ func (s *employeeSync) show(ctx workflow.Context, state SyncState, due time.Time
 	if !s.Tracked {
 		return
 	}
-	shown := workflow.GetTypedSearchAttributes(ctx)
 	var updates []temporal.SearchAttributeUpdate
-	if before, ok := shown.GetKeyword(SyncStateKey); !ok || before != string(state) {
+	if s.Shown != state {
 		updates = append(updates, SyncStateKey.ValueSet(string(state)))
 	}
-	before, had := shown.GetTime(SyncDueAtKey)
+	shownDue := s.ShownDue
 	switch {
 	case keep:
-	case due.IsZero() && had:
+	case due.IsZero() && !s.ShownDue.IsZero():
 		updates = append(updates, SyncDueAtKey.ValueUnset())
-	case !due.IsZero() && (!had || !before.Equal(due)):
+		shownDue = time.Time{}
+	case !due.IsZero() && !s.ShownDue.Equal(due):
 		updates = append(updates, SyncDueAtKey.ValueSet(due))
+		shownDue = due
 	}
 	if len(updates) == 0 {
 		return
 	}
 	if err := workflow.UpsertTypedSearchAttributes(ctx, updates...); err != nil {
 		s.log.Warn("Search attributes were not set", "error", err)
+		return
+	}
+	s.Shown, s.ShownDue = state, shownDue
+}
+
+// learnShown learns what the search attributes are set to at the start: from
+// whoever started the run. Only where nobody says so, by hand or by an older
+// build, is the run itself asked.
+func (s *employeeSync) learnShown(ctx workflow.Context, in EmployeeSyncInput) {
+	switch {
+	case in.Shown != "":
+		s.Tracked, s.Shown, s.ShownDue = true, in.Shown, in.ShownDue
+	case s.Shown != "":
+	default:
+		at := workflow.GetTypedSearchAttributes(ctx)
+		if shown, ok := at.GetKeyword(SyncStateKey); ok {
+			s.Tracked, s.Shown = true, SyncState(shown)
+		}
+		if due, ok := at.GetTime(SyncDueAtKey); ok {
+			s.ShownDue = due
+		}
 	}
 }
 

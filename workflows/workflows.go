@@ -47,11 +47,18 @@ const DefaultSettleDelay = 30 * time.Second
 
 // Register registers every workflow, with a worker, a replayer, or a test
 // environment.
+//
+// The versioning behaviours matter where workers take part in worker deployment
+// versioning, and only there. People's workflows wait for months and must meet
+// new code: they follow the current build. A bulk run ends within hours, and
+// ends on the build that it began on, its continuations included; the children
+// that it starts begin there too, and follow the current build from their
+// second task on.
 func Register(r worker.WorkflowRegistry, o Options) {
 	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, in EmployeeSyncInput) (Result, error) {
 		return employeeSyncWorkflow(ctx, o, in)
-	}, workflow.RegisterOptions{Name: EmployeeSyncName})
-	r.RegisterWorkflowWithOptions(bulkSyncWorkflow, workflow.RegisterOptions{Name: BulkSyncName})
-	r.RegisterWorkflowWithOptions(readBackWorkflow, workflow.RegisterOptions{Name: ReadBackName})
-	r.RegisterWorkflowWithOptions(notifyWorkflow, workflow.RegisterOptions{Name: NotifyName})
+	}, workflow.RegisterOptions{Name: EmployeeSyncName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	r.RegisterWorkflowWithOptions(bulkSyncWorkflow, workflow.RegisterOptions{Name: BulkSyncName, VersioningBehavior: workflow.VersioningBehaviorPinned})
+	r.RegisterWorkflowWithOptions(readBackWorkflow, workflow.RegisterOptions{Name: ReadBackName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	r.RegisterWorkflowWithOptions(notifyWorkflow, workflow.RegisterOptions{Name: NotifyName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 }

@@ -19,6 +19,7 @@ import (
 type limits struct {
 	RefusedByBudget int `json:"refused_by_budget"`
 	RefusedByBurst  int `json:"refused_by_burst"`
+	BusiestSecond   int `json:"busiest_second"`
 	Budgets         []struct {
 		Began time.Time `json:"began"`
 		Calls int       `json:"calls"`

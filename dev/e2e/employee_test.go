@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -369,23 +368,12 @@ func TestWebhookStorm(t *testing.T) {
 }
 
 func TestTemporalDown(t *testing.T) {
-	t.Parallel()
-	database := filepath.Join(t.TempDir(), "temporal.db")
-	server, err := startServer(t.Context(), database, "")
-	require.NoError(t, err)
-	address := server.FrontendHostPort()
-	stopped := false
-	t.Cleanup(func() {
-		if !stopped {
-			_ = server.Stop()
-		}
-	})
-	s := newStack(t, withServer(address))
+	temporal := newFrailServer(t)
+	s := newStack(t, withServer(temporal.address))
 	s.put(juniper, person(), "employee.created")
 	s.done(juniper)
 
-	require.NoError(t, server.Stop())
-	stopped = true
+	temporal.kill()
 	s.eventually("the starter is not ready", 20*time.Second, func() bool {
 		r, err := http.Get(s.starterURL + "/readyz")
 		if err != nil {
@@ -394,14 +382,19 @@ func TestTemporalDown(t *testing.T) {
 		defer r.Body.Close()
 		return r.StatusCode == http.StatusServiceUnavailable
 	})
+	out, err := s.starterCommand("healthcheck")
+	require.Error(t, err)
+	require.Contains(t, out, "/readyz answers 503")
 	body := fmt.Sprintf(`{"companyId":1,"type":"employee.updated","version":"v2","data":{"employeeId":%q}}`, juniper)
 	require.Equal(t, http.StatusServiceUnavailable, s.post(body, sign(webhookSecret, body)))
 	s.put(juniper, title("Head Gardener"), "employee.updated") // Bob keeps trying
 
-	server, err = startServer(t.Context(), database, address)
-	require.NoError(t, err)
-	stopped = false
+	temporal.start()
 	s.eventually("nothing is lost", time.Minute, func() bool { return s.user(juniper)["title"] == "Head Gardener" })
+	out, err = s.starterCommand("healthcheck")
+	require.NoError(t, err, out)
+	require.Equal(t, employee.Updated, s.done(juniper).Outcome)
+	require.Len(t, s.users(), 1)
 }
 
 func TestStarter(t *testing.T) {
@@ -434,8 +427,10 @@ func TestStarter(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, out, "nobody with that e-mail address is shown by Bob")
 
-	s.worker.stop(syscall.SIGTERM)
-	require.Equal(t, 0, s.worker.cmd.ProcessState.ExitCode(), "the worker stops in order")
+	for _, w := range s.workers {
+		w.stop(syscall.SIGTERM)
+		require.Equal(t, 0, w.cmd.ProcessState.ExitCode(), "the worker stops in order")
+	}
 }
 
 func (s *stack) post(body, signature string) int {

@@ -84,8 +84,8 @@ func (s *stack) surveyed() metrics {
 
 func TestMetricsOfBothProcesses(t *testing.T) {
 	t.Parallel()
-	s := newStack(t)
-	base := s.endpointOf(s.worker)
+	s := newStack(t, withWorkers(1)) // whose metrics they are
+	base := s.endpointOf(s.workers[0])
 	s.eventually("the worker is ready", 30*time.Second, func() bool {
 		status, _ := s.fetch(base + "/readyz")
 		return status == http.StatusOK
@@ -108,7 +108,7 @@ func TestMetricsOfBothProcesses(t *testing.T) {
 	// A query replays what has happened, and nothing of it is counted again.
 	s.kill()
 	s.startWorker()
-	base = s.endpointOf(s.worker)
+	base = s.endpointOf(s.workers[0])
 	s.put(juniper, nothing(), "employee.updated")
 	s.eventually("the event is handled", 20*time.Second, func() bool { return s.done(juniper).Outcome == employee.Unchanged })
 	for range 5 {
@@ -230,7 +230,7 @@ func TestRotatedSecretsAreUsedWithoutARestart(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(content+"\n"), 0o600))
 		return path
 	}
-	s := newStack(t, withEnv(
+	s := newStack(t, withWorkers(1), withEnv(
 		"BOB_SERVICE_USER_TOKEN=", "BOB_SERVICE_USER_TOKEN_FILE="+file("bob", bobToken),
 		"ONELOGIN_CLIENT_SECRET=", "ONELOGIN_CLIENT_SECRET_FILE="+file("onelogin", clientSecret),
 		"BOB_WEBHOOK_SECRETS=", "BOB_WEBHOOK_SECRETS_FILE="+file("webhook", webhookSecret),
@@ -248,7 +248,7 @@ func TestRotatedSecretsAreUsedWithoutARestart(t *testing.T) {
 	s.eventually("the title is written", 20*time.Second, func() bool { return s.user(juniper)["title"] == "Head Gardener" })
 	require.Equal(t, employee.Updated, s.done(juniper).Outcome)
 
-	m := s.metrics(s.endpointOf(s.worker))
+	m := s.metrics(s.endpointOf(s.workers[0]))
 	require.Equal(t, 2.0, m.value(`bob_onelogin_api_calls_total{api="bob",call="read person",outcome="ok"}`))
 	require.Equal(t, 2.0, m.value(`bob_onelogin_api_calls_total{api="onelogin",call="fetch token",outcome="ok"}`))
 	require.Equal(t, 0.0, m.value(`bob_onelogin_api_calls_total{api="bob",call="read person",outcome="auth"}`), "the old token was not tried")
@@ -357,20 +357,28 @@ func TestReadyzSaysWhetherTemporalCanBeReached(t *testing.T) {
 			_ = server.Stop()
 		}
 	}()
-	s := newStack(t, withServer(server.FrontendHostPort()))
-	base := s.endpointOf(s.worker)
+	s := newStack(t, withWorkers(1), withServer(server.FrontendHostPort()))
+	base := s.endpointOf(s.workers[0])
 	s.eventually("the worker is ready", 30*time.Second, func() bool {
 		status, _ := s.fetch(base + "/readyz")
 		return status == http.StatusOK
 	})
+	// As the worker's container asks.
+	s.env = append(s.env, "METRICS_ADDR="+strings.TrimPrefix(base, "http://"))
+	healthy := func() (string, error) { return s.command(filepath.Join(binaries, "worker"), "healthcheck") }
+	out, err := healthy()
+	require.NoError(t, err, out)
 	s.eventually("its metric says so", 40*time.Second, func() bool { return s.metrics(base).value("bob_onelogin_ready") == 1 })
 	stopped = true
 	require.NoError(t, server.Stop())
 	s.eventually("the worker is not ready", 40*time.Second, func() bool {
 		status, body := s.fetch(base + "/readyz")
-		return status == http.StatusServiceUnavailable && strings.Contains(body, "Temporal cannot be reached")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "the Temporal server cannot be reached")
 	})
 	require.Zero(t, s.metrics(base).value("bob_onelogin_ready"))
+	out, err = healthy()
+	require.Error(t, err)
+	require.Contains(t, out, "Temporal cannot be reached")
 	status, _ := s.fetch(base + "/healthz")
 	require.Equal(t, http.StatusOK, status, "it lives, and waits for the server")
 }

@@ -54,20 +54,26 @@ func (s *stack) checkPrivacy(ctx context.Context, info *workflowpb.WorkflowExecu
 			}
 		}
 	}
-	require.LessOrEqual(s.t, len(info.GetSearchAttributes().GetIndexedFields()), 4, "search attributes")
+	for name := range info.GetSearchAttributes().GetIndexedFields() {
+		switch {
+		case name == workflows.SyncStateKey.GetName(), name == workflows.SyncDueAtKey.GetName():
+		case name == "BuildIds", strings.HasPrefix(name, "Temporal"): // the server's own
+		default:
+			s.t.Errorf("%s has the search attribute %s", id, name)
+		}
+	}
 }
 
 // readable lists what is personal in a message. Its bytes have every text and
-// every payload's data as they are; its JSON is what people are shown.
+// every payload's data as they are. Its JSON would have the data in base64, in
+// which a short name turns up by chance.
 func readable(t *testing.T, stored proto.Message) []string {
 	t.Helper()
 	raw, err := proto.Marshal(stored)
 	require.NoError(t, err)
-	shown, err := protojson.Marshal(stored)
-	require.NoError(t, err)
 	var found []string
 	for _, word := range personal {
-		if bytes.Contains(raw, []byte(word)) || bytes.Contains(shown, []byte(word)) {
+		if bytes.Contains(raw, []byte(word)) {
 			found = append(found, word)
 		}
 	}
@@ -213,9 +219,9 @@ func TestWorkerWithoutTheKeyLosesNothing(t *testing.T) {
 					return e.GetEventType() == enumspb.EVENT_TYPE_WORKFLOW_TASK_FAILED
 				})
 			})
-			require.Contains(t, s.worker.log.String(), "it needs the key e2e")
+			require.Contains(t, s.workerLogs(), "it needs the key e2e")
 			if set == "PAYLOAD_KEYS=" {
-				require.Contains(t, s.worker.log.String(), "Payloads are not encrypted")
+				require.Contains(t, s.workerLogs(), "Payloads are not encrypted")
 				s.plainInput = true // that worker's account of the failed task
 			}
 			s.kill()

@@ -2,5 +2,11 @@
 
 package e2e
 
-// raceFlags builds the processes with the race detector where the tests have it.
-var raceFlags = []string{"-race"}
+// buildFlags build the processes with the race detector where the tests have
+// it; that needs cgo.
+var (
+	buildFlags = []string{"-race", "-ldflags=-X bob-onelogin/internal/version.number=" + released}
+	buildEnv   []string
+)
+
+const static = false

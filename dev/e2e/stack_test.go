@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -54,10 +56,12 @@ const (
 )
 
 var (
-	root       string
-	binaries   string
-	devServer  *testsuite.DevServer
-	devAddress string
+	root     string
+	binaries string
+	// server is where namespaces are, unless a test has a server of its own.
+	server string
+	// workersEach is how many workers a test has, where it does not say.
+	workersEach = 1
 	// payloadKeys are those of all processes; none while recording.
 	payloadKeys string
 	keys        payload.Keys
@@ -83,18 +87,27 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(binaries)
-	args := append([]string{"build"}, raceFlags...)
+	args := append([]string{"build"}, buildFlags...)
 	args = append(args, "-o", binaries+"/", "./worker", "./starter", "./dev/sim")
 	build := exec.Command("go", args...)
 	build.Dir, build.Stdout, build.Stderr = root, os.Stderr, os.Stderr
+	build.Env = append(os.Environ(), buildEnv...)
 	if err := build.Run(); err != nil {
 		return fail(fmt.Errorf("build worker, starter and stand-ins: %w", err))
 	}
-	if devServer, err = startServer(context.Background(), "", ""); err != nil {
-		return fail(err)
+	if n := os.Getenv("E2E_WORKERS"); n != "" {
+		if workersEach, err = strconv.Atoi(n); err != nil || workersEach < 1 {
+			return fail(fmt.Errorf("E2E_WORKERS: %q is no number of workers", n))
+		}
 	}
-	defer func() { _ = devServer.Stop() }()
-	devAddress = devServer.FrontendHostPort()
+	if server = os.Getenv("E2E_TEMPORAL_ADDRESS"); server == "" {
+		dev, err := startServer(context.Background(), "", "")
+		if err != nil {
+			return fail(err)
+		}
+		defer func() { _ = dev.Stop() }()
+		server = dev.FrontendHostPort()
+	}
 	code := m.Run()
 	// Every test has ended its processes by now.
 	for _, leak := range leaks(printed.of, secrets()) {
@@ -126,7 +139,7 @@ func temporalCLI() (string, error) {
 
 // startServer starts a dev server; with a database file, its state survives.
 // An empty address takes a free one.
-func startServer(ctx context.Context, database, address string) (*testsuite.DevServer, error) {
+func startServer(ctx context.Context, database, address string, args ...string) (*testsuite.DevServer, error) {
 	path, err := temporalCLI()
 	if err != nil {
 		return nil, err
@@ -134,9 +147,68 @@ func startServer(ctx context.Context, database, address string) (*testsuite.DevS
 	return testsuite.StartDevServer(ctx, testsuite.DevServerOptions{
 		ExistingPath: path, LogLevel: "error", DBFilename: database,
 		ClientOptions: &client.Options{HostPort: address, Namespace: "default", Logger: quiet{}},
-		ExtraArgs:     []string{"--dynamic-config-value", "matching.useNewMatcher=true"},
+		ExtraArgs:     append([]string{"--dynamic-config-value", "matching.useNewMatcher=true"}, args...),
 		Stdout:        io.Discard, Stderr: io.Discard,
 	})
+}
+
+// frailServer is a Temporal server that its test may stop and start again. What
+// it was told survives, in its database.
+type frailServer struct {
+	t       *testing.T
+	address string
+	// kill ends it without warning, start returns when it serves.
+	kill, start func()
+}
+
+// newFrailServer starts a dev server with a database file. Where the tests run
+// against a server that is there already (E2E_TEMPORAL_ADDRESS), it is that
+// one, which E2E_TEMPORAL_CONTROL kills and starts; the test then has it for
+// itself, and with a dev server it runs beside the others.
+func newFrailServer(t *testing.T) *frailServer {
+	t.Helper()
+	f := &frailServer{t: t}
+	stopped := false
+	defer func() {
+		kill, start := f.kill, f.start
+		f.kill = func() { kill(); stopped = true }
+		f.start = func() { start(); stopped = false }
+		t.Cleanup(func() {
+			if stopped {
+				start() // others come after
+			}
+		})
+	}()
+	if os.Getenv("E2E_TEMPORAL_ADDRESS") != "" {
+		control := os.Getenv("E2E_TEMPORAL_CONTROL")
+		if control == "" {
+			t.Skip("E2E_TEMPORAL_CONTROL does not say how the server is killed and started")
+		}
+		order := func(what string) {
+			t.Helper()
+			answer, err := http.Post(control+"/"+what, "", nil)
+			require.NoError(t, err)
+			defer answer.Body.Close()
+			said, err := io.ReadAll(answer.Body)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, answer.StatusCode, "%s: %s", what, said)
+		}
+		f.address = server
+		f.kill, f.start = func() { order("kill") }, func() { order("start") }
+		return f
+	}
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "temporal.db")
+	dev, err := startServer(t.Context(), database, "")
+	require.NoError(t, err)
+	f.address = dev.FrontendHostPort()
+	t.Cleanup(func() { _ = dev.Stop() })
+	f.kill = func() { require.NoError(t, dev.Stop()) }
+	f.start = func() {
+		dev, err = startServer(context.WithoutCancel(t.Context()), database, f.address)
+		require.NoError(t, err)
+	}
+	return f
 }
 
 // stack is one test's own world: a namespace, the stand-ins, worker and
@@ -149,8 +221,10 @@ type stack struct {
 	env       []string
 
 	bobURL, oneURL, starterURL string
-	worker                     *process
-	logs                       []*lockedBuffer
+	// workers are those that run; startWorker starts each of them.
+	workers []*process
+	each    int
+	logs    []*lockedBuffer
 	// plainInput: an operator without keys has started or signalled something.
 	plainInput bool
 }
@@ -161,14 +235,15 @@ type option func(*plan)
 type plan struct {
 	address   string
 	namespace string
-	workers   bool
+	workers   int
 	// sim are arguments of the stand-ins, env variables of worker and starter;
 	// both come after the usual ones and so override them.
 	sim, env []string
 }
 
 func withServer(address string) option { return func(p *plan) { p.address = address } }
-func withoutWorker() option            { return func(p *plan) { p.workers = false } }
+func withoutWorker() option            { return withWorkers(0) }
+func withWorkers(n int) option         { return func(p *plan) { p.workers = n } }
 func withSim(args ...string) option    { return func(p *plan) { p.sim = append(p.sim, args...) } }
 func withEnv(assignments ...string) option {
 	return func(p *plan) { p.env = append(p.env, assignments...) }
@@ -176,7 +251,7 @@ func withEnv(assignments ...string) option {
 
 func newStack(t *testing.T, options ...option) *stack {
 	t.Helper()
-	p := plan{address: devAddress, workers: true}
+	p := plan{address: server, workers: workersEach}
 	for _, o := range options {
 		o(&p)
 	}
@@ -184,7 +259,7 @@ func newStack(t *testing.T, options ...option) *stack {
 	if len(p.namespace) > 200 {
 		p.namespace = p.namespace[:200]
 	}
-	s := &stack{t: t, namespace: p.namespace, address: p.address}
+	s := &stack{t: t, namespace: p.namespace, address: p.address, each: cmp.Or(p.workers, workersEach)}
 	c, err := client.Dial(client.Options{
 		HostPort: p.address, Namespace: p.namespace, Logger: quiet{},
 		DataConverter: keys.DataConverter(), FailureConverter: keys.FailureConverter(),
@@ -226,7 +301,7 @@ func newStack(t *testing.T, options ...option) *stack {
 	s.answers(s.oneURL + "/_sim/calls")
 	s.start("starter", "serve")
 	s.answers(s.starterURL + "/readyz")
-	if p.workers {
+	if p.workers > 0 {
 		s.startWorker()
 	}
 	t.Cleanup(s.check)
@@ -312,8 +387,15 @@ func (s *stack) check() {
 			if len(h.GetEvents()) < 3 {
 				continue // started, and no worker has had it in hand
 			}
-			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}); err != nil {
+			replay := worker.ReplayWorkflowHistoryOptions{OriginalExecution: execution}
+			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, replay); err != nil {
 				s.t.Errorf("%s does not replay: %v", execution.ID, err)
+			}
+			// A server that was just given the search attributes shows them
+			// to one worker and not yet to another.
+			h.GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().SearchAttributes = nil
+			if err := replayer.ReplayWorkflowHistoryWithOptions(quiet{}, h, replay); err != nil {
+				s.t.Errorf("%s does not replay where its first search attributes are not shown: %v", execution.ID, err)
 			}
 		}
 		if request.NextPageToken = list.GetNextPageToken(); len(request.NextPageToken) == 0 {
@@ -387,23 +469,50 @@ func (p *process) stop(signal os.Signal) {
 	<-p.done
 }
 
+// startWorker starts the workers that the test is to have.
 func (s *stack) startWorker() {
 	s.t.Helper()
-	s.worker = s.oneMoreWorker()
+	s.workers = nil
+	for range s.each {
+		s.workers = append(s.workers, s.start("worker"))
+	}
+	for _, w := range s.workers {
+		s.polls(w)
+	}
 }
 
 // oneMoreWorker starts a worker beside those that run.
 func (s *stack) oneMoreWorker() *process {
 	s.t.Helper()
-	p := s.start("worker")
-	s.eventually("the worker polls", 30*time.Second, func() bool {
-		return strings.Count(p.log.String(), "Started Worker") == 3
-	})
-	return p
+	w := s.start("worker")
+	s.workers = append(s.workers, w)
+	s.polls(w)
+	return w
 }
 
-// kill ends the worker without warning.
-func (s *stack) kill() { s.worker.stop(syscall.SIGKILL) }
+// polls waits until a worker polls its task queues.
+func (s *stack) polls(w *process) {
+	s.t.Helper()
+	s.eventually("the worker polls", 30*time.Second, func() bool {
+		return strings.Count(w.log.String(), "Started Worker") == 3
+	})
+}
+
+// workerLogs is what the workers have said.
+func (s *stack) workerLogs() string {
+	var all strings.Builder
+	for _, w := range s.workers {
+		all.WriteString(w.log.String())
+	}
+	return all.String()
+}
+
+// kill ends the workers without warning.
+func (s *stack) kill() {
+	for _, w := range s.workers {
+		w.stop(syscall.SIGKILL)
+	}
+}
 
 // starterCommand runs an operator's command and returns what it printed.
 func (s *stack) starterCommand(args ...string) (string, error) {

@@ -95,11 +95,22 @@ type Codec struct {
 	OIDCAudience string `env:"CODEC_OIDC_AUDIENCE"`
 }
 
+// Deployment opts in to Temporal's worker deployment versioning: workers of
+// several builds run side by side, and the server knows which is which.
+type Deployment struct {
+	Name    string `env:"WORKER_DEPLOYMENT_NAME"`
+	BuildID string `env:"WORKER_BUILD_ID"`
+}
+
+// Versioned tells whether the worker takes part in deployment versioning.
+func (d Deployment) Versioned() bool { return d.Name != "" }
+
 // Worker is the configuration of the worker.
 type Worker struct {
 	Bob              Bob
 	OneLogin         OneLogin
 	Payloads         Payloads
+	Deployment       Deployment
 	Notify           Notify
 	SettleDelay      time.Duration `env:"BOB_SETTLE_DELAY" envDefault:"30s"`
 	ProvisioningFile string        `env:"PROVISIONING_FILE"`
@@ -255,7 +266,7 @@ func describe(t reflect.Type) string {
 // Validate reports everything that is wrong with the configuration.
 func (w *Worker) Validate() error {
 	mistakes := []error{
-		w.Bob.Validate(), w.OneLogin.Validate(), w.Payloads.Validate(), w.Notify.Validate(), validLogLevel(w.LogLevel),
+		w.Bob.Validate(), w.OneLogin.Validate(), w.Payloads.Validate(), w.Deployment.Validate(), w.Notify.Validate(), validLogLevel(w.LogLevel),
 	}
 	if addr, on := w.Metrics(); on {
 		mistakes = append(mistakes, validAddr("METRICS_ADDR", addr, ":9464, or off"))
@@ -303,6 +314,30 @@ func (o *OneLogin) Validate() error {
 	}
 	return errors.Join(mistakes...)
 }
+
+// longestDeployment is what Temporal's servers take of a name and of a build ID
+// with room to spare; they bound the length of both together.
+const longestDeployment = 100
+
+// Validate reports what a Temporal server would refuse in every poll, long
+// after the start.
+func (d *Deployment) Validate() error {
+	var mistakes []error
+	if (d.Name == "") != (d.BuildID == "") {
+		mistakes = append(mistakes, errors.New("WORKER_DEPLOYMENT_NAME and WORKER_BUILD_ID: set both, or neither"))
+	}
+	if strings.ContainsAny(d.Name, ".:") {
+		mistakes = append(mistakes, errors.New("WORKER_DEPLOYMENT_NAME: must have neither a dot nor a colon; Temporal tells name and build ID apart by them"))
+	}
+	for _, v := range [][2]string{{"WORKER_DEPLOYMENT_NAME", d.Name}, {"WORKER_BUILD_ID", d.BuildID}} {
+		if strings.HasPrefix(v[1], "__") || len(v[1]) > longestDeployment || strings.ContainsFunc(v[1], unprintable) {
+			mistakes = append(mistakes, fmt.Errorf("%s: must be at most %d printable characters without spaces, and not begin with two underscores, which Temporal keeps for itself", v[0], longestDeployment))
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+func unprintable(r rune) bool { return r <= ' ' || r > '~' }
 
 // Validate reports what is wrong whatever the command is.
 func (s *Starter) Validate() error {

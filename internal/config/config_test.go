@@ -77,6 +77,7 @@ func TestLoadWorkerDefaults(t *testing.T) {
 			"BOB_BASE_URL": "", "ONELOGIN_REGION": "", "ONELOGIN_SUBDOMAIN": "", "ONELOGIN_BASE_URL": "", "ONELOGIN_MAX_RPS": "", "ONELOGIN_PAGE_LIMIT": "",
 			"BOB_SETTLE_DELAY": "", "PROVISIONING_FILE": "", "LOG_LEVEL": "", "BOB_SERVICE_USER_TOKEN_FILE": "", "ONELOGIN_CLIENT_SECRET_FILE": "",
 			"PAYLOAD_KEYS": "", "PAYLOAD_KEYS_FILE": "", "METRICS_ADDR": "", "NOTIFY_URL": "", "NOTIFY_URL_FILE": "", "NOTIFY_UI_URL": "",
+			"WORKER_DEPLOYMENT_NAME": "", "WORKER_BUILD_ID": "",
 		},
 		"other variables": {"HOME": "/nowhere", "TEMPORAL_ADDRESS": "localhost:7233"},
 	}
@@ -85,6 +86,7 @@ func TestLoadWorkerDefaults(t *testing.T) {
 			got, err := LoadWorker(complete.with(changes).list())
 			require.NoError(t, err)
 			require.Equal(t, want, got)
+			require.False(t, got.Deployment.Versioned())
 		})
 	}
 }
@@ -99,14 +101,17 @@ func TestLoadWorkerReadsEveryVariable(t *testing.T) {
 		"ONELOGIN_REGION": "eu", "ONELOGIN_SUBDOMAIN": "acme", "ONELOGIN_BASE_URL": "http://127.0.0.1:8092", "ONELOGIN_MAX_RPS": "2.5", "ONELOGIN_PAGE_LIMIT": "50",
 		"PROVISIONING_FILE": policy, "METRICS_ADDR": "127.0.0.1:9100", "LOG_LEVEL": "debug",
 		"NOTIFY_URL_FILE": notify, "NOTIFY_UI_URL": "https://temporal.example.com",
+		"WORKER_DEPLOYMENT_NAME": "bob-onelogin", "WORKER_BUILD_ID": "v1.4.0-1f3a5c7e",
 	}.list())
 	require.NoError(t, err)
+	require.True(t, got.Deployment.Versioned())
 	require.Equal(t, Worker{
 		Bob: Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, TokenFile: token, BaseURL: "https://api.sandbox.hibob.com/v1"},
 		OneLogin: OneLogin{
 			ClientID: "client-sample", ClientSecret: loginSecret, ClientSecretFile: secret,
 			Region: "eu", Subdomain: "acme", BaseURL: "http://127.0.0.1:8092", MaxRPS: 2.5, PageLimit: 50,
 		},
+		Deployment:  Deployment{Name: "bob-onelogin", BuildID: "v1.4.0-1f3a5c7e"},
 		Notify:      Notify{URL: "https://hooks.example.com/s3cret", URLFile: notify, UIURL: "https://temporal.example.com"},
 		SettleDelay: time.Minute, ProvisioningFile: policy, MetricsAddr: "127.0.0.1:9100", LogLevel: "debug",
 	}, got)
@@ -171,6 +176,14 @@ func TestLoadWorkerRefuses(t *testing.T) {
 		{"a delay into the past", environment{"BOB_SETTLE_DELAY": "-1s"}, "BOB_SETTLE_DELAY: must lie between"},
 		{"a delay of an hour", environment{"BOB_SETTLE_DELAY": "1h"}, "BOB_SETTLE_DELAY: must lie between"},
 		{"a policy that is not there", environment{"PROVISIONING_FILE": "/nowhere/policy.yaml"}, "PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file"},
+		{"a deployment without a build", environment{"WORKER_DEPLOYMENT_NAME": "bob-onelogin"}, "WORKER_DEPLOYMENT_NAME and WORKER_BUILD_ID: set both"},
+		{"a build without a deployment", environment{"WORKER_BUILD_ID": "v1.4.0"}, "WORKER_DEPLOYMENT_NAME and WORKER_BUILD_ID: set both"},
+		{"a deployment with a dot", environment{"WORKER_DEPLOYMENT_NAME": "bob.onelogin", "WORKER_BUILD_ID": "v1.4.0"}, "WORKER_DEPLOYMENT_NAME: must have neither a dot"},
+		{"a deployment with a colon", environment{"WORKER_DEPLOYMENT_NAME": "bob:onelogin", "WORKER_BUILD_ID": "v1.4.0"}, "WORKER_DEPLOYMENT_NAME: must have neither a dot"},
+		{"a deployment of Temporal's own", environment{"WORKER_DEPLOYMENT_NAME": "__bob", "WORKER_BUILD_ID": "v1.4.0"}, "WORKER_DEPLOYMENT_NAME: must be at most 100"},
+		{"a build of Temporal's own", environment{"WORKER_DEPLOYMENT_NAME": "bob", "WORKER_BUILD_ID": "__unversioned__"}, "WORKER_BUILD_ID: must be at most 100"},
+		{"a build with a space", environment{"WORKER_DEPLOYMENT_NAME": "bob", "WORKER_BUILD_ID": "v1 of today"}, "WORKER_BUILD_ID: must be at most 100"},
+		{"a build too long for the server", environment{"WORKER_DEPLOYMENT_NAME": "bob", "WORKER_BUILD_ID": strings.Repeat("v", 101)}, "WORKER_BUILD_ID: must be at most 100"},
 		{"metrics nowhere", environment{"METRICS_ADDR": "9464"}, "METRICS_ADDR: must be host:port or :port, such as :9464, or off"},
 		{"a notification over plain http", environment{"NOTIFY_URL": "http://hooks.example.com/" + loginSecret}, "NOTIFY_URL: must be the whole https:// URL"},
 		{"a notification to a token", environment{"NOTIFY_URL": loginSecret}, "NOTIFY_URL: must be the whole https:// URL"},

@@ -15,8 +15,8 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"bob-onelogin/activities"
 	"bob-onelogin/internal/employee"
@@ -41,12 +41,12 @@ func New(c client.Client, namespace string) *Dispatcher {
 // Signal delivers an event to an employee's workflow, starting it if it does
 // not run. When it returns nil, the server has the event in its database.
 func (d *Dispatcher) Signal(ctx context.Context, employeeID string, e employee.Event) error {
-	shown := []temporal.SearchAttributeUpdate{workflows.SyncStateKey.ValueSet(string(workflows.InitialState(e.Type)))}
-	if e.Type.Urgent() && !e.ReceivedAt.IsZero() {
-		shown = append(shown, workflows.SyncDueAtKey.ValueSet(e.ReceivedAt))
+	in := workflows.EmployeeSyncInput{Shown: workflows.InitialState(e.Type)}
+	if e.Type.Urgent() {
+		in.ShownDue = e.ReceivedAt
 	}
-	_, err := withTracking(ctx, d, employeeID, shown, func(o client.StartWorkflowOptions) (client.WorkflowRun, error) {
-		return d.client.SignalWithStartWorkflow(ctx, o.ID, workflows.EventSignal, e, o, workflows.EmployeeSyncName, workflows.EmployeeSyncInput{})
+	_, err := withTracking(ctx, d, employeeID, in, func(o client.StartWorkflowOptions, in workflows.EmployeeSyncInput) (client.WorkflowRun, error) {
+		return d.client.SignalWithStartWorkflow(ctx, o.ID, workflows.EventSignal, e, o, workflows.EmployeeSyncName, in)
 	})
 	if err != nil {
 		return fmt.Errorf("deliver %s to %s: %w", e.Type, workflows.EmployeeWorkflowID(employeeID), err)
@@ -75,10 +75,11 @@ var ErrNoAnswer = errors.New("no answer in time")
 // if it does not run, and returns what it came to. It waits for an answer as
 // long as ctx lets it, and returns ErrNoAnswer after that.
 func (d *Dispatcher) SyncNow(ctx context.Context, employeeID string) (workflows.Result, error) {
-	handle, err := withTracking(ctx, d, employeeID, []temporal.SearchAttributeUpdate{workflows.SyncStateKey.ValueSet(string(workflows.Syncing))}, func(o client.StartWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	in := workflows.EmployeeSyncInput{Shown: workflows.Syncing}
+	handle, err := withTracking(ctx, d, employeeID, in, func(o client.StartWorkflowOptions, in workflows.EmployeeSyncInput) (client.WorkflowUpdateHandle, error) {
 		o.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 		return d.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-			StartWorkflowOperation: d.client.NewWithStartWorkflowOperation(o, workflows.EmployeeSyncName, workflows.EmployeeSyncInput{}),
+			StartWorkflowOperation: d.client.NewWithStartWorkflowOperation(o, workflows.EmployeeSyncName, in),
 			UpdateOptions: client.UpdateWorkflowOptions{
 				WorkflowID: o.ID, UpdateName: workflows.SyncUpdate,
 				WaitForStage: client.WorkflowUpdateStageCompleted,
@@ -120,19 +121,19 @@ func startOptions(employeeID string) client.StartWorkflowOptions {
 
 // withTracking starts with the first search attributes set where the namespace
 // has them, and without where the server does not accept them (yet).
-func withTracking[T any](ctx context.Context, d *Dispatcher, employeeID string, shown []temporal.SearchAttributeUpdate, start func(client.StartWorkflowOptions) (T, error)) (T, error) {
+func withTracking[T any](ctx context.Context, d *Dispatcher, employeeID string, in workflows.EmployeeSyncInput, start func(client.StartWorkflowOptions, workflows.EmployeeSyncInput) (T, error)) (T, error) {
 	o := startOptions(employeeID)
 	if !d.Tracked(ctx) {
-		return start(o)
+		return start(o, workflows.EmployeeSyncInput{})
 	}
-	o.TypedSearchAttributes = temporal.NewSearchAttributes(shown...)
-	out, err := start(o)
+	o.TypedSearchAttributes = in.SearchAttributes()
+	out, err := start(o, in)
 	var invalid *serviceerror.InvalidArgument
 	if !errors.As(err, &invalid) {
 		return out, err
 	}
 	d.tracking.lost()
-	return start(startOptions(employeeID))
+	return start(startOptions(employeeID), workflows.EmployeeSyncInput{})
 }
 
 // SearchAttributes are the program's search attributes and their types.
@@ -151,20 +152,15 @@ func (d *Dispatcher) RegisterSearchAttributes(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list the namespace's search attributes: %w", err)
 	}
-	if len(missing) == 0 {
-		return nil
+	if len(missing) > 0 {
+		if err := d.addSearchAttributes(ctx, missing); err != nil {
+			return err
+		}
 	}
-	_, err = d.client.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
-		Namespace: d.namespace, SearchAttributes: missing,
-	})
-	var exists *serviceerror.AlreadyExists
-	if err != nil && !errors.As(err, &exists) {
-		return fmt.Errorf("add the search attributes SyncState (Keyword) and SyncDueAt (Datetime) to namespace %s: %w", d.namespace, err)
-	}
-	// The server takes some seconds to know its own new attributes; a workflow
-	// that began meanwhile would go without them.
+	// A server takes some seconds to know its own new attributes everywhere; a
+	// workflow that began meanwhile would go without them.
 	for deadline := time.Now().Add(registrationTimeout); time.Now().Before(deadline); {
-		if missing, err := d.missingSearchAttributes(ctx); err == nil && len(missing) == 0 {
+		if d.searchable(ctx) {
 			return nil
 		}
 		select {
@@ -174,6 +170,31 @@ func (d *Dispatcher) RegisterSearchAttributes(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("the search attributes were added to namespace %s but do not show yet", d.namespace)
+}
+
+func (d *Dispatcher) addSearchAttributes(ctx context.Context, missing map[string]enumspb.IndexedValueType) error {
+	_, err := d.client.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+		Namespace: d.namespace, SearchAttributes: missing,
+	})
+	var exists *serviceerror.AlreadyExists
+	if err != nil && !errors.As(err, &exists) {
+		return fmt.Errorf("add the search attributes SyncState (Keyword) and SyncDueAt (Datetime) to namespace %s: %w", d.namespace, err)
+	}
+	return nil
+}
+
+// searchable reports whether the namespace has the search attributes and
+// queries may use them. Servers list new ones some seconds before that.
+func (d *Dispatcher) searchable(ctx context.Context) bool {
+	missing, err := d.missingSearchAttributes(ctx)
+	if err != nil || len(missing) > 0 {
+		return false
+	}
+	_, err = d.client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
+		Namespace: d.namespace,
+		Query:     fmt.Sprintf("%s = '%s' AND %s IS NULL", workflows.SyncStateKey.GetName(), workflows.Waiting, workflows.SyncDueAtKey.GetName()),
+	})
+	return err == nil
 }
 
 // registrationTimeout bounds the wait for new search attributes to show.
@@ -223,8 +244,7 @@ func (d *Dispatcher) Tracked(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	missing, err := d.missingSearchAttributes(ctx)
-	d.tracking.known = err == nil && len(missing) == 0
+	d.tracking.known = d.searchable(ctx)
 	d.tracking.nextAt = time.Now().Add(trackingRetry)
 	return d.tracking.known
 }

@@ -14,8 +14,9 @@
 //	PUT    /_sim/users/{id}  merge into one, read-only attributes included
 //	DELETE /_sim/users/{id}
 //	GET    /_sim/sessions    [{"user_id":1,"ended_at":"…"}], in the order they were ended
-//	GET    /_sim/limits      {"refused_by_budget":0,"refused_by_burst":0,"budgets":[{"began":"…","calls":540}]}:
-//	                         the calls answered with 429 since the start, and those granted by budgets, the present last
+//	GET    /_sim/limits      {"refused_by_budget":0,"refused_by_burst":0,"busiest_second":8,"budgets":[{"began":"…","calls":540}]}:
+//	                         the calls answered with 429 since the start, the most that came within a second, wherever it
+//	                         began, and those granted by budgets, the present last
 //	GET    /_sim/settings    the Settings
 //	PUT    /_sim/settings    change some of them
 //	PUT    /_sim/credentials {"client_secret":"…"}: from now on no other, and no token granted before

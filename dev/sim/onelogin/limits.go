@@ -71,6 +71,27 @@ func (l *window) rollLocked(now time.Time, length time.Duration) {
 	l.start, l.used = now, 0
 }
 
+// pace remembers the busiest second there was, wherever it began.
+type pace struct {
+	mu      sync.Mutex
+	recent  []time.Time
+	busiest int
+}
+
+// note counts a call.
+func (p *pace) note(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.recent = append(slices.DeleteFunc(p.recent, func(t time.Time) bool { return now.Sub(t) >= time.Second }), now)
+	p.busiest = max(p.busiest, len(p.recent))
+}
+
+func (p *pace) most() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.busiest
+}
+
 // rateLimit is what OneLogin tells about the hourly budget. Reset is seconds
 // left, not an epoch.
 type rateLimit struct {
@@ -92,6 +113,7 @@ func (s *Server) rateLimit(now time.Time) rateLimit {
 // edge is the load balancer, which refuses bursts before the API sees them.
 func (s *Server) edge(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		s.pace.note(s.now())
 		if !s.second.take(s.now(), time.Second, s.Settings().BurstPerSecond) {
 			writeEdge(w, http.StatusTooManyRequests, pageTooManyRequests)
 			return

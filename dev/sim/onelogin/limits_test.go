@@ -170,3 +170,30 @@ func TestLimitsChangeAtRunTime(t *testing.T) {
 		})
 	}
 }
+
+func TestBusiestSecond(t *testing.T) {
+	a := newAccount(t, onelogin.Config{BurstPerSecond: 3})
+	busiest := func() float64 {
+		n, _ := a.send("GET", "/_sim/limits", "", "").object(t)["busiest_second"].(float64)
+		return n
+	}
+	a.ctl.Clock().Advance(time.Hour) // past the second in which the token was issued
+	for range 2 {
+		a.call("GET /api/2/users", "")
+		a.ctl.Clock().Advance(600 * time.Millisecond)
+	}
+	if got := busiest(); got != 2 {
+		t.Errorf("two calls 0.6 s apart: %v", got)
+	}
+	for range 4 { // the fourth and the fifth of their second are refused, and came
+		a.call("GET /api/2/users", "")
+	}
+	if got := busiest(); got != 5 {
+		t.Errorf("after four more: %v", got)
+	}
+	a.ctl.Clock().Advance(time.Second)
+	a.call("GET /api/2/users", "")
+	if got := busiest(); got != 5 {
+		t.Errorf("in a quieter second: %v", got)
+	}
+}

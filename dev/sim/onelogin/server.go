@@ -53,6 +53,7 @@ type Server struct {
 	clock        *control.Clock
 	tokens       tokens
 	hour, second window // of BudgetWindow, and of a second
+	pace         pace
 
 	mu        sync.Mutex
 	store     *store

@@ -139,10 +139,12 @@ func (s *Server) simLimits(w http.ResponseWriter, _ *http.Request) {
 	var view struct {
 		RefusedByBudget int     `json:"refused_by_budget"`
 		RefusedByBurst  int     `json:"refused_by_burst"`
+		BusiestSecond   int     `json:"busiest_second"`
 		Budgets         []spent `json:"budgets"`
 	}
 	view.RefusedByBudget, view.Budgets = s.hour.history()
 	view.RefusedByBurst, _ = s.second.history()
+	view.BusiestSecond = s.pace.most()
 	control.WriteJSON(w, http.StatusOK, view)
 }
 
