@@ -297,8 +297,13 @@ func TestWebhookTellsWhatBecameOfIt(t *testing.T) {
 	e.mu.Unlock()
 	e.post(left, sign(left, secret))
 	require.Equal(t, []seen{
-		{employee.EventLeft, metrics.WebhookAccepted}, {"", metrics.WebhookUnsigned}, {"", metrics.WebhookIgnored}, {"", metrics.WebhookPing},
-		{"", metrics.WebhookUnreadable}, {"", metrics.WebhookUnreadable}, {employee.EventLeft, metrics.WebhookNotStored},
+		{employee.EventLeft, metrics.WebhookAccepted},
+		{"", metrics.WebhookUnsigned},
+		{"", metrics.WebhookIgnored},
+		{"", metrics.WebhookPing},
+		{"", metrics.WebhookUnreadable},
+		{"", metrics.WebhookUnreadable},
+		{employee.EventLeft, metrics.WebhookNotStored},
 	}, all)
 }
 
