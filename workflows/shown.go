@@ -235,10 +235,7 @@ const changeEndsShown = "ends-shown"
 // showSyncing shows that Bob or OneLogin are being called, and since when access
 // should have ended, where something says so.
 func (s *employeeSync) showSyncing(ctx workflow.Context) {
-	shown := workflow.GetTypedSearchAttributes(ctx)
-	before, had := shown.GetTime(SyncDueAtKey)
-	had = had && s.Tracked
-	passed := had && !before.After(workflow.Now(ctx))
+	passed := s.Tracked && !s.ShownDue.IsZero() && !s.ShownDue.After(workflow.Now(ctx))
 	switch {
 	case !s.endsAt.IsZero() && s.shows >= showsEnds && passed && s.State == Syncing:
 		s.show(ctx, Syncing, time.Time{}, true) // told from the start

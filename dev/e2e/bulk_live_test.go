@@ -117,9 +117,10 @@ func TestBulkLeavesABudgetToLiveEvents(t *testing.T) {
 	require.Zero(t, l.RefusedByBudget+l.RefusedByBurst, "calls refused")
 	require.Len(t, l.Budgets, 1)
 	require.GreaterOrEqual(t, l.Budgets[0].Calls, 540, "the budget is used")
-	// As many calls as the worker makes at once may be under way when the last
+	// As many calls as the workers make at once may be under way when the last
 	// one is made that leaves the reserve.
-	require.LessOrEqual(t, l.Budgets[0].Calls, 543, "the reserve is left")
+	const atOnce = 16 // of each worker, at 50 calls a second
+	require.LessOrEqual(t, l.Budgets[0].Calls, 540+s.each*atOnce-1, "the reserve is left")
 	require.Zero(t, p.Running)
 	require.Equal(t, p.Done, s.created())
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/payload"
@@ -80,6 +81,16 @@ func (s *stack) surveyed() metrics {
 	s.eventually("the namespace is surveyed", 20*time.Second, func() bool { return s.metrics(base).has("bob_onelogin_survey_timestamp_seconds ") })
 	defer p.stop(os.Interrupt)
 	return s.metrics(base)
+}
+
+// listed waits until the server lists so many workflows: it does so a moment
+// after they are what they are.
+func (s *stack) listed(n int64, query string) {
+	s.t.Helper()
+	s.eventually(fmt.Sprintf("%d listed: %s", n, query), 20*time.Second, func() bool {
+		count, err := s.temporal.CountWorkflow(s.t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: query})
+		return err == nil && count.GetCount() == n
+	})
 }
 
 func TestMetricsOfBothProcesses(t *testing.T) {
@@ -204,6 +215,7 @@ func TestALeaverWhoIsNotSuspendedShows(t *testing.T) {
 				s.put(juniper, inactive(), events...)
 			}
 			s.eventually("the suspension is tried", 20*time.Second, func() bool { return s.pendingActivity(juniper) == "EnforceStatus" })
+			s.listed(1, "SyncState = 'Syncing' AND SyncDueAt IS NOT NULL")
 			m := s.surveyed()
 			require.Equal(t, 1.0, m.value(`bob_onelogin_due{what="access_end"}`))
 			age := m.value(`bob_onelogin_access_end_age_seconds`)
@@ -214,6 +226,7 @@ func TestALeaverWhoIsNotSuspendedShows(t *testing.T) {
 			s.do(http.MethodDelete, s.oneURL+"/_sim/faults", nil)
 			s.eventually("the user is suspended", 90*time.Second, func() bool { return s.userStatus(juniper) == 2 })
 			s.done(juniper)
+			s.listed(0, "SyncState = 'Syncing' AND ExecutionStatus = 'Running'")
 			m = s.surveyed()
 			require.Equal(t, 0.0, m.value(`bob_onelogin_due{what="access_end"}`))
 			require.True(t, m.has(`bob_onelogin_access_end_age_seconds 0`))

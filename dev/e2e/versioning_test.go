@@ -32,9 +32,15 @@ func (s *stack) startBuild(build string) *process {
 	handle := s.temporal.WorkerDeploymentClient().GetHandle(deployment)
 	s.eventually("the server knows build "+build, 30*time.Second, func() bool {
 		version, err := handle.DescribeVersion(s.t.Context(), client.WorkerDeploymentDescribeVersionOptions{BuildID: build})
-		return err == nil && slices.ContainsFunc(version.Info.TaskQueuesInfos, func(q client.WorkerDeploymentTaskQueueInfo) bool {
-			return q.Name == workflows.TaskQueue && q.Type == client.TaskQueueTypeWorkflow
-		})
+		if err != nil {
+			return false
+		}
+		var kinds []client.TaskQueueType
+		for _, q := range version.Info.TaskQueuesInfos {
+			require.Equal(s.t, workflows.TaskQueue, q.Name, "the only queue that is versioned")
+			kinds = append(kinds, q.Type)
+		}
+		return slices.Contains(kinds, client.TaskQueueTypeWorkflow) && slices.Contains(kinds, client.TaskQueueTypeActivity)
 	})
 	return w
 }
