@@ -95,6 +95,7 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 			write("| | and %d more |\n", p.FailuresOmitted)
 		}
 	}
+	s.WriteString(detailsEnd)
 	workflow.SetCurrentDetails(ctx, s.String())
 }
 
