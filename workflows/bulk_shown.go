@@ -72,6 +72,7 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 		if !p.EndsAt.IsZero() {
 			write("| Ends about | %s |\n", moment(p.EndsAt, "UTC"))
 		}
+		write("| *Everybody, those in line included* | |\n")
 		for _, o := range outcomeOrder {
 			if n := p.Outcomes[o]; n > 0 {
 				write("| %s | %d |\n", o, n)
