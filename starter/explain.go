@@ -85,7 +85,7 @@ func explainPerson(ctx context.Context, cfg config.Starter, person string) (acti
 		Bob: bobClient, OneLogin: oneLogin, Settings: file.Settings,
 		SearchAttributes: func() bool { return false },
 		Recall: func(context.Context, string) (activities.LastSync, error) {
-			return activities.LastSync{}, errors.New("Temporal was not reached")
+			return activities.LastSync{}, errors.New("the Temporal server was not reached")
 		},
 	}
 	d, done, err := connectedSoon(ctx, cfg)

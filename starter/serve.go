@@ -10,6 +10,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
 
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/connect"
@@ -22,6 +23,10 @@ import (
 // maxHeaderBytes is far above what Bob sends, and above the two tokens that
 // Temporal's web UI may send to the codec server.
 const maxHeaderBytes = 64 << 10
+
+// maxConnections bounds what all who connect can hold together: a header of
+// maxHeaderBytes and a body of smallBody each. More of them wait to be let in.
+const maxConnections = 1024
 
 // patience is how long the endpoint waits for what.
 type patience struct {
@@ -63,12 +68,14 @@ func (serveCommand) Run(ctx context.Context, cfg config.Starter) error {
 	defer temporal.Close()
 
 	hook := newWebhook(dispatch.New(temporal, namespace).Signal, cfg.WebhookSecretsNow(), z)
+	hook.from = origin{allowed: cfg.Webhooks.Allowed, proxies: cfg.Webhooks.Proxies}
 	hook.observe = registry.NewWebhooks().Observe
 	listener, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("listen on STARTER_ADDR: %w", err)
 	}
-	z.Info("Listening for Bob's webhooks", zap.String("address", listener.Addr().String()), zap.String("namespace", namespace))
+	z.Info("Listening for Bob's webhooks", zap.String("address", listener.Addr().String()), zap.String("namespace", namespace),
+		zap.Stringers("allowedNetworks", cfg.Webhooks.Allowed), zap.Stringers("trustedProxies", cfg.Webhooks.Proxies))
 	err = serve(ctx, listener, routes(hook, ready(temporal), registry.Handler()), defaultPatience, z)
 	z.Info("Stopped", zap.Int64("ignoredEvents", hook.ignored.Load()))
 	return err
@@ -93,7 +100,7 @@ func serve(ctx context.Context, listener net.Listener, h http.Handler, p patienc
 		ReadHeaderTimeout: p.header, ReadTimeout: p.request, WriteTimeout: p.answer, IdleTimeout: p.idle,
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(netutil.LimitListener(listener, maxConnections)) }()
 	select {
 	case err := <-served:
 		return err

@@ -8,7 +8,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,16 +75,150 @@ func TestServeCutsOffTheSlow(t *testing.T) {
 			// The deadline is far beyond the server's patience: that reading
 			// ends before it is the server's doing.
 			answer, err := io.ReadAll(conn)
-			var timeout net.Error
-			if err != nil {
-				require.NotErrorAs(t, err, &timeout)
-			}
+			require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 			require.True(t, strings.HasPrefix(string(answer), test.answer), "%q", answer)
 			if test.answer == "" {
 				require.NotContains(t, string(answer), "200 OK")
 			}
 		})
 	}
+}
+
+// Whoever sends a byte now and then is cut off as well: the time is that of the
+// whole, and no byte prolongs it.
+func TestServeCutsOffWhoeverDrips(t *testing.T) {
+	hook := newWebhook(func(context.Context, string, employee.Event) error {
+		t.Error("nothing was delivered")
+		return nil
+	}, func() []string { return []string{secret} }, zap.NewNop())
+	addr, _, _ := served(t, routes(hook, http.NotFound, http.NotFoundHandler()), hurry)
+
+	const request = "POST /webhooks/bob HTTP/1.1\r\nHost: starter\r\n"
+	tests := []struct{ name, at, drop string }{
+		{name: "a header", at: request + "X-Drip: ", drop: "x"},
+		{name: "header after header", at: request, drop: "X: x\r\n"},
+		{name: "a body", at: request + "Content-Length: 1000000\r\n\r\n", drop: "x"},
+		{name: "a body in chunks", at: request + "Transfer-Encoding: chunked\r\n\r\n", drop: "1\r\nx\r\n"},
+		{name: "a body that is not looked at", at: "POST /webhooks/other HTTP/1.1\r\nHost: starter\r\nContent-Length: 1000000\r\n\r\n", drop: "x"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", addr)
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = io.WriteString(conn, test.at)
+			require.NoError(t, err)
+			// A server without an end to its patience would take all of them.
+			drops := 0
+			for tick := time.NewTicker(5 * time.Millisecond); err == nil && drops < 1000; <-tick.C {
+				_, err = io.WriteString(conn, test.drop)
+				drops++
+			}
+			require.Error(t, err, "%d drops were taken", drops)
+			require.Greater(t, drops, 1)
+		})
+	}
+}
+
+// gauge counts what is there at once.
+type gauge struct {
+	mu                 sync.Mutex
+	now, highest, ever int
+}
+
+func (g *gauge) enter() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now++
+	g.ever++
+	g.highest = max(g.highest, g.now)
+}
+
+func (g *gauge) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now--
+}
+
+func (g *gauge) read() (now, highest, ever int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.now, g.highest, g.ever
+}
+
+// counting notes the connections that are let in.
+type counting struct {
+	net.Listener
+	gauge
+}
+
+func (l *counting) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.enter()
+	return &countedConn{Conn: c, left: sync.OnceFunc(l.leave)}, nil
+}
+
+type countedConn struct {
+	net.Conn
+	left func()
+}
+
+func (c *countedConn) Close() error {
+	c.left()
+	return c.Conn.Close()
+}
+
+func TestServeBoundsItsConnections(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	listener := &counting{Listener: inner}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") })
+	p := defaultPatience
+	p.header = time.Minute
+	go func() { ended <- serve(ctx, listener, hello, p, zap.NewNop()) }()
+
+	const more = 50
+	var silent []net.Conn
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", inner.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	for range maxConnections {
+		silent = append(silent, dial())
+	}
+	require.Eventually(t, func() bool { now, _, _ := listener.read(); return now == maxConnections }, 10*time.Second, time.Millisecond)
+	var waiting []net.Conn
+	for range more {
+		conn := dial()
+		_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: starter\r\nConnection: close\r\n\r\n")
+		require.NoError(t, err)
+		waiting = append(waiting, conn)
+	}
+	for _, conn := range silent[:more] {
+		require.NoError(t, conn.Close())
+	}
+	for _, conn := range waiting {
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err, "who waited is let in")
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, http.StatusOK, res.StatusCode)
+	}
+	_, highest, ever := listener.read()
+	require.Equal(t, maxConnections, highest)
+	require.Equal(t, maxConnections+more, ever)
+	for _, conn := range silent {
+		conn.Close()
+	}
+	cancel()
+	require.NoError(t, <-ended)
 }
 
 func TestServeAnswersWhatIsUnderWay(t *testing.T) {

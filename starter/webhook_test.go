@@ -94,8 +94,15 @@ func (e *endpoint) post(body, signature string) (*http.Response, string) {
 
 func (e *endpoint) send(method, path, body, signature string) (*http.Response, string) {
 	e.t.Helper()
+	return e.sendWith(method, path, body, signature, http.Header{})
+}
+
+// sendWith sends further headers along.
+func (e *endpoint) sendWith(method, path, body, signature string, header http.Header) (*http.Response, string) {
+	e.t.Helper()
 	r, err := http.NewRequestWithContext(e.t.Context(), method, e.url+path, strings.NewReader(body))
 	require.NoError(e.t, err)
+	r.Header = header
 	if signature != "" {
 		r.Header.Set("Bob-Signature", signature)
 	}

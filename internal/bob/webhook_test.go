@@ -100,8 +100,21 @@ func FuzzVerifySignature(f *testing.F) {
 		if got := bob.VerifySignature(body, header, []string{secret}); got != want {
 			t.Fatalf("verified = %v, want %v", got, want)
 		}
-		if secret != "" && !bob.VerifySignature(body, sign(body, secret), []string{"", "another", secret}) {
-			t.Fatal("a good signature was refused")
+		if secret == "" {
+			return
+		}
+		good := sign(body, secret)
+		for _, secrets := range [][]string{{"", "another", secret}, {secret, "another"}, {secret, secret}} {
+			if !bob.VerifySignature(body, good, secrets) {
+				t.Fatal("a good signature was refused")
+			}
+		}
+		for name, bad := range map[string]string{
+			"": "", "in lower case": strings.ToLower(good), "with a space": good + " ", "twice": good + good, "of another body": sign(append(bytes.Clone(body), 0), secret), "of another secret": sign(body, secret+"x"),
+		} {
+			if bad != good && bob.VerifySignature(body, bad, []string{secret, "another"}) {
+				t.Fatalf("a signature %s was taken", name)
+			}
 		}
 	})
 }
@@ -213,6 +226,8 @@ func FuzzParseEvent(f *testing.F) {
 	}
 	f.Add([]byte(`{"type":"employee.deleted","data":{"employeeId":1e400,"email":[]}}`))
 	f.Add([]byte(`{"type":"employee.updated","data":[],"employee":"1"}`))
+	f.Add([]byte(`{"type":"employee.left","type":"employee.updated","data":{"employeeId":"1","employeeId":"2"}}`))
+	f.Add([]byte(`{"type":"employee.left","data":` + strings.Repeat(`{"data":`, 200) + `{}` + strings.Repeat(`}`, 200) + `}`))
 	f.Add([]byte(`{"type":"employee.updated","employee":{"id":"00"},"data":{"fieldUpdates":{"id":"x"}}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := bob.ParseEvent(body)
@@ -232,8 +247,24 @@ func FuzzParseEvent(f *testing.F) {
 		if e.Email != "" && e.Type != "employee.deleted" {
 			t.Fatal("an address outside a deletion")
 		}
+		if len(e.Type) > 100 || strings.ContainsAny(string(e.Type), " \t\r\n\"\\@/") {
+			t.Fatal("a type that is not for a log")
+		}
+		if e.CompanyID != "" && !bob.IsEmployeeID(e.CompanyID) {
+			t.Fatal("a tenant that is no id")
+		}
 		if again, err := bob.ParseEvent(body); err != nil || !cmp.Equal(e, again) {
 			t.Fatalf("the second reading differs: %v", err)
+		}
+		// Nor does it hang on how the body is spaced.
+		var spaced, compact bytes.Buffer
+		if err := errors.Join(json.Indent(&spaced, body, " ", "\t"), json.Compact(&compact, body)); err != nil {
+			t.Fatalf("an event that is no JSON: %v", err)
+		}
+		for _, other := range [][]byte{spaced.Bytes(), compact.Bytes()} {
+			if again, err := bob.ParseEvent(other); err != nil || !cmp.Equal(e, again) {
+				t.Fatalf("spaced in another way it differs: %v", err)
+			}
 		}
 	})
 }

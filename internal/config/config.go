@@ -133,6 +133,7 @@ type Starter struct {
 	OneLogin           OneLogin
 	Payloads           Payloads
 	Codec              Codec
+	Webhooks           Webhooks
 	Addr               string `env:"STARTER_ADDR" envDefault:":8080"`
 	WebhookSecrets     Secret `env:"BOB_WEBHOOK_SECRETS"`
 	WebhookSecretsFile string `env:"BOB_WEBHOOK_SECRETS_FILE"`
@@ -350,13 +351,14 @@ func (s *Starter) Validate() error {
 // validateAll reports what any command would find wrong.
 func (s *Starter) validateAll() error {
 	return errors.Join(
-		s.Validate(), s.Bob.Validate(), s.OneLogin.Validate(), s.readWebhookSecrets(), validProvisioningFile(s.ProvisioningFile),
+		s.Validate(), s.Bob.Validate(), s.OneLogin.Validate(), s.readWebhookSecrets(), s.Webhooks.Validate(), validProvisioningFile(s.ProvisioningFile),
 	)
 }
 
-// ValidateServe reports what the webhook endpoint lacks, and reads its secrets.
+// ValidateServe reports what the webhook endpoint lacks, and reads its secrets
+// and networks.
 func (s *Starter) ValidateServe() ([]string, error) {
-	if err := s.readWebhookSecrets(); err != nil {
+	if err := errors.Join(s.readWebhookSecrets(), s.Webhooks.Validate()); err != nil {
 		return nil, report(linesOf(err))
 	}
 	return s.SecretsOfWebhooks(), nil
