@@ -161,6 +161,7 @@ func (d *Dispatcher) RegisterSearchAttributes(ctx context.Context) error {
 	// workflow that began meanwhile would go without them.
 	for deadline := time.Now().Add(registrationTimeout); time.Now().Before(deadline); {
 		if d.searchable(ctx) {
+			d.tracking.found()
 			return nil
 		}
 		select {
@@ -227,6 +228,12 @@ type tracking struct {
 
 // trackingRetry is how often their absence is looked at again.
 const trackingRetry = 5 * time.Second
+
+func (t *tracking) found() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.known = true
+}
 
 func (t *tracking) lost() {
 	t.mu.Lock()
