@@ -56,6 +56,17 @@ lint: ## Format, static checks, determinism of workflows, known vulnerabilities
 	*) echo "govulncheck: not run, its database cannot be reached from here" ;; \
 	esac
 
+# Debian's Chromium, unless another one is named.
+CHROMIUM ?= $(or $(shell command -v chromium 2>/dev/null),/usr/bin/chromium)
+
+.PHONY: ui-test
+ui-test: $(CLI) $(CHROMIUM) ## Read Temporal's web UI in headless Chromium; ARGS=-update takes the pictures of docs/web-ui.md
+	go test -count=1 -timeout 10m ./dev/uitest -chromium $(CHROMIUM) $(ARGS)
+
+/usr/bin/chromium:
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium
+
 .PHONY: rules
 rules: ## Check and test the alert rules with promtool, from Debian's package prometheus
 	@command -v promtool >/dev/null || { echo "promtool is missing: apt-get install prometheus"; exit 1; }

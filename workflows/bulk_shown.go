@@ -72,6 +72,7 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 		if !p.EndsAt.IsZero() {
 			write("| Ends about | %s |\n", moment(p.EndsAt, "UTC"))
 		}
+		write("| *Everybody, those in line included* | |\n")
 		for _, o := range outcomeOrder {
 			if n := p.Outcomes[o]; n > 0 {
 				write("| %s | %d |\n", o, n)
@@ -95,6 +96,7 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 			write("| | and %d more |\n", p.FailuresOmitted)
 		}
 	}
+	s.WriteString(detailsEnd)
 	workflow.SetCurrentDetails(ctx, s.String())
 }
 

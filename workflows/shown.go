@@ -173,6 +173,10 @@ func (s *employeeSync) reason() string {
 	}
 }
 
+// detailsEnd is an empty paragraph: the web UI's frame is a margin too low for
+// what it shows, and would cut off the last line of a table.
+const detailsEnd = "\n\u00a0\n"
+
 // describe writes the current details that the web UI shows on the workflow's
 // page.
 func (s *employeeSync) describe(ctx workflow.Context) {
@@ -204,6 +208,7 @@ func (s *employeeSync) describe(ctx workflow.Context) {
 			write("\n> %s\n", note)
 		}
 	}
+	b.WriteString(detailsEnd)
 	workflow.SetCurrentDetails(ctx, b.String())
 }
 
