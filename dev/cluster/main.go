@@ -131,13 +131,18 @@ func runCommand(ctx context.Context, o options, s *server, control string) error
 		return err
 	}
 	cmd := exec.CommandContext(ctx, o.command[0], o.command[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	// Asked politely, it ends what it has started.
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	// A group of its own is asked to end as a whole: `go test` does not pass a
+	// signal on to the tests.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
 	cmd.Env = append(os.Environ(), "TEMPORAL_CLI="+cli, "E2E_TEMPORAL_ADDRESS="+s.address,
 		"E2E_TEMPORAL_CONTROL="+control, fmt.Sprintf("E2E_WORKERS=%d", o.workers))
 	err = cmd.Run()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 0 {
 		return &commandError{code: exit.ExitCode()}
