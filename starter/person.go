@@ -171,6 +171,9 @@ func printResult(w io.Writer, r workflows.Result) error {
 func printStatus(w io.Writer, v workflows.StatusView) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "Employee\t%s\n", v.EmployeeID)
+	if v.Name != "" {
+		fmt.Fprintf(t, "Name\t%s\n", v.Name)
+	}
 	fmt.Fprintf(t, "State\t%s since %s\n", v.State, when(v.Since, ""))
 	fmt.Fprintf(t, "Reason\t%s\n", v.Reason)
 	if !v.DueAt.IsZero() {

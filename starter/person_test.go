@@ -161,7 +161,7 @@ func TestPrintStatus(t *testing.T) {
 	since := time.Date(2026, 1, 8, 13, 6, 26, 0, time.UTC)
 	for name, view := range map[string]workflows.StatusView{
 		"status_full": {
-			EmployeeID: personID, State: workflows.Leaving, Since: since, DueAt: time.Date(2026, 7, 1, 23, 0, 0, 0, time.UTC),
+			EmployeeID: personID, Name: "Juniper Sample", State: workflows.Leaving, Since: since, DueAt: time.Date(2026, 7, 1, 23, 0, 0, 0, time.UTC),
 			DueFor: "leave", Zone: "Europe/London", LastRead: since.Add(30 * time.Second), Reason: "Bob says active",
 			LastOutcome: &full, PendingEvents: 2, Revoked: true, AwaitedBy: 3,
 		},

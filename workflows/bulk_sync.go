@@ -262,10 +262,14 @@ func (b *bulkSync) begin(ctx workflow.Context, item activities.BulkItem) {
 func (b *bulkSync) startChild(ctx workflow.Context, item activities.BulkItem) {
 	id := item.Key.EmployeeID
 	apart, _ := workflow.NewDisconnectedContext(ctx)
+	name := ""
+	if item.Order != nil {
+		name = nameInOneLogin(item.Order.Desired)
+	}
 	o := workflow.ChildWorkflowOptions{
 		WorkflowID: EmployeeWorkflowID(id), TaskQueue: TaskQueue,
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		StaticSummary:     "Bob employee " + id + " → OneLogin",
+		StaticSummary:     EmployeeSummary(id, name),
 	}
 	in := EmployeeSyncInput{Bulk: &FromBulk{
 		ReportTo: workflow.GetInfo(ctx).WorkflowExecution.ID, Order: item.Order,

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -440,6 +441,7 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 		return err
 	}
 	s.Tracked = s.Tracked || read.SearchAttributes
+	s.Name = cmp.Or(nameInBob(read.Record), s.Name)
 	s.Revoked = s.Revoked && !read.RevocationOutdated
 	s.Read.At, s.Read.Decision, s.Read.Settings = in.Now, read.Decision, read.SettingsVersion
 	s.look.Phase = read.Decision.Phase
@@ -518,7 +520,9 @@ func (s *employeeSync) see(ctx workflow.Context, seen *sight) error {
 		return nil
 	}
 	local := workflow.WithLocalActivityOptions(ctx, pureOptions("Map Bob's fields to OneLogin's attributes"))
-	return workflow.ExecuteLocalActivity(local, activities.MapFieldsName, seen.Record).Get(ctx, &seen.desired)
+	err := workflow.ExecuteLocalActivity(local, activities.MapFieldsName, seen.Record).Get(ctx, &seen.desired)
+	s.Name = cmp.Or(s.Name, nameInOneLogin(seen.desired))
+	return err
 }
 
 func (s *employeeSync) act(ctx workflow.Context, taken Inbox, seen sight) error {

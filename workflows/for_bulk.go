@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 
 	"go.temporal.io/sdk/temporal"
@@ -27,6 +28,7 @@ func (s *employeeSync) passForBulk(ctx workflow.Context) {
 	if o.Decision.Phase == lifecycle.PhaseLeave {
 		s.endsAt = workflow.GetInfo(ctx).WorkflowStartTime
 	}
+	s.Name = cmp.Or(nameInOneLogin(o.Desired), s.Name)
 	s.showSyncing(ctx)
 	s.Read = LastRead{At: o.ReadAt, Decision: o.Decision, Settings: o.SettingsVersion}
 	s.Last = o.Last

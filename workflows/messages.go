@@ -146,9 +146,12 @@ type EmployeeState struct {
 	Result Result `json:"result,omitzero"`
 	// Failure is the sentence of a failed synchronisation that did not end
 	// the workflow because something is still waited for.
-	Failure string    `json:"failure,omitempty"`
-	State   SyncState `json:"state,omitempty"`
-	Since   time.Time `json:"since,omitzero"`
+	Failure string `json:"failure,omitempty"`
+	// Name is how the person is called, as far as that was read; it is shown to
+	// people and decides nothing.
+	Name  string    `json:"name,omitempty"`
+	State SyncState `json:"state,omitempty"`
+	Since time.Time `json:"since,omitzero"`
 	// Tracked: the namespace has this program's search attributes. Shown and
 	// ShownDue are what they are set to.
 	Tracked  bool      `json:"tracked,omitempty"`
@@ -201,9 +204,11 @@ type Result struct {
 
 // StatusView is the answer to the status query.
 type StatusView struct {
-	EmployeeID string    `json:"employeeId"`
-	State      SyncState `json:"state"`
-	Since      time.Time `json:"since"`
+	EmployeeID string `json:"employeeId"`
+	// Name is how the person is called; empty before Bob was read.
+	Name  string    `json:"name,omitempty"`
+	State SyncState `json:"state"`
+	Since time.Time `json:"since"`
 	// DueAt is the next moment that is waited for, DueFor what for ("settle",
 	// "start", "leave", "revocation"), and Zone the person's time zone.
 	DueAt  time.Time `json:"dueAt,omitzero"`

@@ -139,7 +139,7 @@ func (s *employeeSync) keepsDue(state SyncState) bool {
 // status answers the query.
 func (s *employeeSync) status() (StatusView, error) {
 	v := StatusView{
-		EmployeeID: s.employeeID, State: s.State, Since: s.Since, LastRead: s.Read.At,
+		EmployeeID: s.employeeID, Name: s.Name, State: s.State, Since: s.Since, LastRead: s.Read.At,
 		Reason: s.reason(), PendingEvents: s.EmployeeState.Inbox.Count, Revoked: s.Revoked, AwaitedBy: len(s.AwaitedBy),
 		Zone: s.Read.Decision.Zone,
 	}
@@ -182,6 +182,9 @@ const detailsEnd = "\n\u00a0\n"
 func (s *employeeSync) describe(ctx workflow.Context) {
 	var b strings.Builder
 	write := func(format string, args ...any) { b.WriteString(fmt.Sprintf(format, args...)) }
+	if s.Name != "" {
+		write("**%s**, Bob employee %s\n\n", markdown.Replace(s.Name), s.employeeID)
+	}
 	write("**%s** since %s\n\n%s.\n", s.State, moment(s.Since, "UTC"), strings.TrimSuffix(s.reason(), "."))
 	if !s.Wake.At.IsZero() {
 		write("\n- Next: %s\n", s.Wake.summary())

@@ -115,7 +115,7 @@ func startOptions(employeeID string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:            workflows.EmployeeWorkflowID(employeeID),
 		TaskQueue:     workflows.TaskQueue,
-		StaticSummary: "Bob employee " + employeeID + " → OneLogin",
+		StaticSummary: workflows.EmployeeSummary(employeeID, ""),
 	}
 }
 
