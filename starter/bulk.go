@@ -83,7 +83,7 @@ func (c bulkCommand) Run(ctx context.Context, cfg config.Starter) error {
 		}
 	}
 
-	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, zap.NewNop())
+	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys.Ring(), zap.NewNop())
 	if err != nil {
 		return err
 	}

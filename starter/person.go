@@ -108,7 +108,7 @@ func (c statusCommand) Run(ctx context.Context, cfg config.Starter) error {
 
 // connected returns a dispatcher, and what closes its connection.
 func connected(ctx context.Context, cfg config.Starter) (*dispatch.Dispatcher, func(), error) {
-	c, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, zap.NewNop())
+	c, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys.Ring(), zap.NewNop())
 	if err != nil {
 		return nil, nil, err
 	}

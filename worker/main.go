@@ -133,7 +133,7 @@ func run(ctx context.Context, environ []string) error {
 	}()
 	process := uuid.NewString()
 	identity := identityOf(process)
-	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, z, func(o *client.Options) {
+	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Ring(connect.KeysReplaced(z)), z, func(o *client.Options) {
 		o.Identity, o.MetricsHandler = identity, registry.SDK(workflows.OwnTaskQueue(""))
 	})
 	if err != nil {

@@ -447,12 +447,9 @@ func (s *Starter) ValidateCodec(open bool) (CodecAccess, error) {
 	if c.TokensFile != "" {
 		mistakes = append(mistakes, c.Tokens.fill("CODEC_TOKENS", c.TokensFile, "bearer tokens, comma-separated"))
 	}
-	for i, token := range listOf(string(c.Tokens)) {
-		if len(token) < shortestToken || strings.Trim(token, bearerCharacters) != "" {
-			wrong("CODEC_TOKENS: token %d must be at least %d letters, digits and -._~+/=, and not guessable; `openssl rand -hex 32` makes one", i+1, shortestToken)
-		}
-		access.Tokens = append(access.Tokens, Secret(token))
-	}
+	var err error
+	access.Tokens, err = tokensOf(string(c.Tokens))
+	mistakes = append(mistakes, err)
 	switch {
 	case (c.OIDCIssuer == "") != (c.OIDCAudience == ""):
 		wrong("CODEC_OIDC_ISSUER and CODEC_OIDC_AUDIENCE: set both, or neither")
@@ -468,13 +465,26 @@ func (s *Starter) ValidateCodec(open bool) (CodecAccess, error) {
 		wrong("CODEC_ADDR: must be this machine's own, such as 127.0.0.1:8081, for --no-authorization")
 	case !open && !authorized:
 		wrong("CODEC_TOKENS: missing; without authorization everybody could decrypt. Set it to bearer tokens for the CLI (`openssl rand -hex 32` makes one; or name a file in CODEC_TOKENS_FILE), or set CODEC_OIDC_ISSUER and CODEC_OIDC_AUDIENCE for those who are logged in to the web UI")
-	case !open && len(access.Tokens) == 0 && c.OIDCIssuer == "" && len(mistakes) == 0:
+	case !open && len(access.Tokens) == 0 && c.OIDCIssuer == "" && errors.Join(mistakes...) == nil:
 		wrong("CODEC_TOKENS: holds no token")
 	}
 	if err := report(linesOf(errors.Join(mistakes...))); err != nil {
 		return CodecAccess{}, err
 	}
 	return access, nil
+}
+
+// tokensOf reads bearer tokens, and reports every one that cannot be used.
+func tokensOf(text string) ([]Secret, error) {
+	var tokens []Secret
+	var mistakes []error
+	for i, token := range listOf(text) {
+		if len(token) < shortestToken || strings.Trim(token, bearerCharacters) != "" {
+			mistakes = append(mistakes, fmt.Errorf("CODEC_TOKENS: token %d must be at least %d letters, digits and -._~+/=, and not guessable; `openssl rand -hex 32` makes one", i+1, shortestToken))
+		}
+		tokens = append(tokens, Secret(token))
+	}
+	return tokens, errors.Join(mistakes...)
 }
 
 // bearerCharacters are those that a bearer token may have (RFC 6750).
