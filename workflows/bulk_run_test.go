@@ -211,6 +211,9 @@ func TestBulkListsTheFirstFailures(t *testing.T) {
 	require.Equal(t, "OneLogin refused the address", out.Failures[5].Reason, "one sentence, without Temporal's account")
 	details := b.details()
 	require.Contains(t, details, "both carry Bob id \\| 0")
+	for n := range 2 {
+		require.Contains(t, details, "\n| "+idOf(n)+" | ", "one form of id, whether a workflow was started or not")
+	}
 	require.Contains(t, details, "and 6 more")
 	require.NotContains(t, b.started, idOf(0))
 }

@@ -84,19 +84,16 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 		write("| Settings | %s |\n", p.Settings)
 	}
 	if len(p.Failures) > 0 {
-		write("\n| Needs somebody | |\n|---|---|\n")
+		write("\n| Needs somebody: Bob id | |\n|---|---|\n")
 		for _, f := range p.Failures {
-			id := f.WorkflowID
-			if id == "" {
-				id = f.EmployeeID
-			}
-			write("| %s | %s: %s |\n", id, f.Outcome, strings.ReplaceAll(f.Reason, "|", "\\|"))
+			// A person whom nothing was started for has no workflow to name.
+			write("| %s | %s: %s |\n", f.EmployeeID, f.Outcome, strings.ReplaceAll(f.Reason, "|", "\\|"))
 		}
 		if p.FailuresOmitted > 0 {
 			write("| | and %d more |\n", p.FailuresOmitted)
 		}
 	}
-	s.WriteString(detailsEnd)
+	s.WriteString(DetailsEnd)
 	workflow.SetCurrentDetails(ctx, s.String())
 }
 

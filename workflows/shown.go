@@ -173,9 +173,9 @@ func (s *employeeSync) reason() string {
 	}
 }
 
-// detailsEnd is an empty paragraph: the web UI's frame is a margin too low for
-// what it shows, and would cut off the last line of a table.
-const detailsEnd = "\n\u00a0\n"
+// DetailsEnd is an empty paragraph: the web UI's frame is a margin too low for
+// the details that it shows, and would cut off their last line.
+const DetailsEnd = "\n\u00a0\n"
 
 // describe writes the current details that the web UI shows on the workflow's
 // page.
@@ -211,7 +211,7 @@ func (s *employeeSync) describe(ctx workflow.Context) {
 			write("\n> %s\n", note)
 		}
 	}
-	b.WriteString(detailsEnd)
+	b.WriteString(DetailsEnd)
 	workflow.SetCurrentDetails(ctx, b.String())
 }
 

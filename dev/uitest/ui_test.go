@@ -131,7 +131,7 @@ func TestWebUIReadsLikeAStory(t *testing.T) {
 		"Synchronise everybody, Bob → OneLogin", "The updates pause and resume hold it",
 		"Bulk run: running", fmt.Sprintf(`Dealt with [0-9]+ of %d \([0-9]+%%\)`, bulkHires+2),
 		"Running now [0-9]+", "Rate [0-9]+ a minute", "Ends about .* UTC", "created [0-9]+", "OneLogin.s hour [0-9]+ calls left",
-		"Needs somebody", "failed: "+sentence,
+		"Needs somebody: Bob id", failed+" failed: "+sentence,
 	)
 	b.shoot("bulk")
 }

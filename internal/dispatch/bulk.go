@@ -119,6 +119,7 @@ func bulkDetails(in workflows.BulkSyncInput) string {
 	if !in.DryRun {
 		b.WriteString("- The updates `pause` and `resume` hold it and let it go on. Cancelling it lets what runs finish, and starts nothing more.\n")
 	}
+	b.WriteString(workflows.DetailsEnd)
 	return b.String()
 }
 
