@@ -56,6 +56,7 @@ func TestMistakesOfTheConfiguration(t *testing.T) {
 		"ONELOGIN_REGION: \"moon\" is neither us nor eu",
 		"BOB_WEBHOOK_SECRETS: holds no secret",
 		"STARTER_ADDR: must be host:port or :port, such as :8080",
+		"WEBHOOK_TRUSTED_PROXIES: network 1 must be such as 203.0.113.0/24, 2001:db8::/32, or one address",
 		"PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file or directory",
 		"LOG_LEVEL: \"loud\" is not one of debug, info, warn, error",
 		"PAYLOAD_KEYS: key 1 (id old) must be 32 bytes",
@@ -72,6 +73,7 @@ func TestMistakesOfTheConfiguration(t *testing.T) {
 		"wrong configuration: ONELOGIN_REGION: \"moon\" is neither us nor eu → correct ONELOGIN_REGION where it is set, for worker and starter alike",
 		"wrong secret: BOB_WEBHOOK_SECRETS: holds no secret → correct BOB_WEBHOOK_SECRETS where it is set, for worker and starter alike",
 		"wrong address: STARTER_ADDR: must be host:port or :port, such as :8080 → correct STARTER_ADDR where it is set, for worker and starter alike",
+		"wrong networks: WEBHOOK_TRUSTED_PROXIES: network 1 must be such as 203.0.113.0/24, 2001:db8::/32, or one address → correct WEBHOOK_TRUSTED_PROXIES where it is set, for worker and starter alike",
 		"wrong settings file: PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file or directory → correct PROVISIONING_FILE where it is set, for worker and starter alike",
 		"wrong configuration: LOG_LEVEL: …",
 		"wrong keys: PAYLOAD_KEYS: …",
@@ -81,7 +83,7 @@ func TestMistakesOfTheConfiguration(t *testing.T) {
 	for _, l := range lines[4:] {
 		areas = append(areas, l.Area)
 	}
-	require.Equal(t, []string{"Bob", "Bob", "OneLogin", "Webhook", "Webhook", "Settings", "Settings", "Encryption", "Encryption"}, areas)
+	require.Equal(t, []string{"Bob", "Bob", "OneLogin", "Webhook", "Webhook", "Webhook", "Settings", "Settings", "Encryption", "Encryption"}, areas)
 }
 
 func TestTemporal(t *testing.T) {
