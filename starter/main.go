@@ -62,7 +62,7 @@ func main() {
 	defer stop()
 	parsed := kong.Parse(&cli{},
 		kong.Name("starter"),
-		kong.Description("Starts and asks the Temporal workflows that keep OneLogin true to Bob.\nConfigured by environment variables; README.md lists them."),
+		kong.Description("Starts and asks the Temporal workflows that keep OneLogin true to Bob.\nConfigured by environment variables; README.md and docs/deployment.md list them."),
 		kong.Vars{"version": "starter " + version.String()},
 		kong.UsageOnError(),
 	)

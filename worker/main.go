@@ -1,5 +1,5 @@
 // Command worker runs the workflows and activities that keep OneLogin true to
-// Bob. It is configured by environment variables; README.md lists them.
+// Bob. It is configured by environment variables; README.md and docs/deployment.md list them.
 package main
 
 import (
@@ -78,7 +78,7 @@ func main() {
 	defer stop()
 	parsed := kong.Parse(&cli{},
 		kong.Name("worker"),
-		kong.Description("Runs the workflows and activities that keep OneLogin true to Bob.\nConfigured by environment variables; README.md lists them."),
+		kong.Description("Runs the workflows and activities that keep OneLogin true to Bob.\nConfigured by environment variables; README.md and docs/deployment.md list them."),
 		kong.Vars{"version": "worker " + version.String()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
