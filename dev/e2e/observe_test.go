@@ -87,9 +87,22 @@ func (s *stack) surveyed() metrics {
 // after they are what they are.
 func (s *stack) listed(n int64, query string) {
 	s.t.Helper()
+	var seen []string
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("listed at last: %s", strings.Join(seen, ", "))
+		}
+	}()
 	s.eventually(fmt.Sprintf("%d listed: %s", n, query), 20*time.Second, func() bool {
-		count, err := s.temporal.CountWorkflow(s.t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: query})
-		return err == nil && count.GetCount() == n
+		list, err := s.temporal.ListWorkflow(s.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: 1000})
+		if err != nil {
+			return false
+		}
+		seen = nil
+		for _, run := range list.GetExecutions() {
+			seen = append(seen, run.GetExecution().GetWorkflowId())
+		}
+		return int64(len(seen)) == n
 	})
 }
 
