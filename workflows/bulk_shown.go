@@ -84,7 +84,7 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 		write("| Settings | %s |\n", p.Settings)
 	}
 	if len(p.Failures) > 0 {
-		write("\n| Needs somebody: Bob id | |\n|---|---|\n")
+		write("\n| Bob id | Needs somebody |\n|---|---|\n")
 		for _, f := range p.Failures {
 			// A person whom nothing was started for has no workflow to name.
 			write("| %s | %s: %s |\n", f.EmployeeID, f.Outcome, strings.ReplaceAll(f.Reason, "|", "\\|"))
