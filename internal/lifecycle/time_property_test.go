@@ -79,7 +79,7 @@ func TestTimeRunsOneWay(t *testing.T) {
 
 // Whoever looks again at the moments that Decide names, and at no others, comes
 // to where a look in the far future comes to, in a number of looks that the days
-// bound; and from one to the next nothing is missed by more than such a look.
+// bound, and comes to no leave too late.
 func TestLooksComeToAnEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, f, around := drawClockChange(t)
@@ -90,6 +90,9 @@ func TestLooksComeToAnEnd(t *testing.T) {
 		for looks := 1; !d.WakeAt.IsZero(); looks++ {
 			if !d.WakeAt.After(s.Now) {
 				t.Fatalf("at %s: look again at %s\n%v", s.Now, d.WakeAt, f)
+			}
+			if !d.LeaveAt.IsZero() && d.Phase != lifecycle.PhaseLeave && d.WakeAt.After(d.LeaveAt) {
+				t.Fatalf("at %s %s: look again at %s, leaves %s\n%v", s.Now, d.Phase, d.WakeAt, d.LeaveAt, f)
 			}
 			before := d
 			s.Now = d.WakeAt
