@@ -23,7 +23,7 @@ type evidence struct {
 	Calls   []call
 	// Waiting are the faults that have not fired.
 	Waiting []planned
-	// StaleReads counts the stale answers that were given before the waves.
+	// StaleReads counts the people whom an answer has shown as they were before.
 	StaleReads int
 	// Before is how things stood before the reconciling run, After at the end.
 	Before, After state
@@ -478,26 +478,49 @@ const (
 	// credential for.
 	blockAfter  = 50
 	blockWithin = 10 * time.Second
+	// inFlight is how many calls of one worker can have been sent when the
+	// first refusal comes in. None may be sent after it for a minute.
+	inFlight = 8
 )
 
-// refusalsStayBelow: however long the credentials are refused, the calls that
-// try them stay far from what trips Bob's firewall.
+// refusalsStayBelow: however long the credentials are refused, and whatever
+// waits for them, no more calls try them than were under way when it began,
+// once for each life of a worker. That stays far from what trips Bob's firewall.
 func refusalsStayBelow(e evidence) []violation {
-	if most := mostRefused(e.Calls); most >= blockAfter {
-		return []violation{{Text: fmt.Sprintf("%d refusals within %s; Bob blocks the credentials from %d on", most, blockWithin, blockAfter)}}
-	}
-	return nil
-}
-
-// mostRefused is the most answers of 401 or 403 that Bob has given within any
-// blockWithin.
-func mostRefused(calls []call) int {
-	var at []time.Time
-	for _, c := range calls {
-		if (c.Kind == bobPerson || c.Kind == bobSearch) && (c.Status == http.StatusUnauthorized || c.Status == http.StatusForbidden) {
-			at = append(at, c.Ended)
+	lives := 1
+	for _, c := range e.Calls {
+		if c.Fault != nil && c.Fault.Kill == theWorker {
+			lives++
 		}
 	}
+	ofBob, ofOneLogin := refused(e.Calls)
+	var all []violation
+	if most, bound := mostWithin(ofBob), min(inFlight*lives, blockAfter-1); most > bound {
+		all = append(all, violation{Text: fmt.Sprintf("Bob refused %d calls within %s, and only %d can have been under way; it blocks the credentials from %d on", most, blockWithin, bound, blockAfter)})
+	}
+	// OneLogin is not known to block; it is held to the same.
+	if most := mostWithin(ofOneLogin); most >= blockAfter {
+		all = append(all, violation{Text: fmt.Sprintf("OneLogin refused %d calls within %s", most, blockWithin)})
+	}
+	return all
+}
+
+// refused are the moments at which each API has answered 401 or 403.
+func refused(calls []call) (ofBob, ofOneLogin []time.Time) {
+	for _, c := range calls {
+		switch {
+		case c.Kind == hook || c.Status != http.StatusUnauthorized && c.Status != http.StatusForbidden:
+		case c.OneLogin:
+			ofOneLogin = append(ofOneLogin, c.Ended)
+		default:
+			ofBob = append(ofBob, c.Ended)
+		}
+	}
+	return ofBob, ofOneLogin
+}
+
+// mostWithin is the most of some moments that lie within any blockWithin.
+func mostWithin(at []time.Time) int {
 	slices.SortFunc(at, time.Time.Compare)
 	most, first := 0, 0
 	for i := range at {

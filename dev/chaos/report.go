@@ -13,7 +13,7 @@ import (
 type totals struct {
 	seeds, violations, failed      int
 	people, events, writes, stales int
-	refusals                       int
+	ofBob, ofOneLogin              int
 	kills                          map[victim]int
 	fired                          map[string]int
 	took                           time.Duration
@@ -80,7 +80,8 @@ func (t *totals) add(out io.Writer, seed uint64, o outcome, err error, verbose b
 	t.events += events
 	t.writes += writes
 	t.took += o.Took
-	t.refusals = max(t.refusals, mostRefused(e.Calls))
+	ofBob, ofOneLogin := refused(e.Calls)
+	t.ofBob, t.ofOneLogin = max(t.ofBob, mostWithin(ofBob)), max(t.ofOneLogin, mostWithin(ofOneLogin))
 	t.violations += len(o.Violations)
 	fmt.Fprintf(out, "seed %d: %d people, %d webhooks, %d faults (%s), killed: worker %d, server %d, starter %d; %d writes, %d violations, %.0f s\n",
 		seed, len(e.People), events, sum, strings.Join(kinds, ", "), o.Kills[theWorker], o.Kills[theServer], o.Kills[theStarter], writes, len(o.Violations), o.Took.Seconds())
@@ -103,7 +104,7 @@ func (t *totals) print(out io.Writer) {
 	for _, class := range slices.Sorted(maps.Keys(t.fired)) {
 		fmt.Fprintf(out, "  %-32s %5d\n", class, t.fired[class])
 	}
-	fmt.Fprintf(out, "at most %d refusals of Bob's within %s\n", t.refusals, blockWithin)
+	fmt.Fprintf(out, "at most %d refusals of Bob's within %s, and %d of OneLogin's\n", t.ofBob, blockWithin, t.ofOneLogin)
 	fmt.Fprintf(out, "%d violations\n", t.violations)
 }
 

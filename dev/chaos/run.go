@@ -95,7 +95,6 @@ func (r *player) play(ctx context.Context) error {
 	if err := r.wave(ctx, r.schedule.Calm); err != nil {
 		return fmt.Errorf("the calm: %w", err)
 	}
-	r.stale = r.world.bob.StaleReads()
 	r.world.arm()
 	for i, steps := range r.schedule.Waves {
 		var bulk client.WorkflowRun
@@ -113,6 +112,7 @@ func (r *player) play(ctx context.Context) error {
 		return fmt.Errorf("waiting for faults: %w", err)
 	}
 	r.world.over()
+	r.stale = r.world.bob.StaleReads()
 	r.before = r.look()
 	if err := r.reconcile(ctx); err != nil {
 		return fmt.Errorf("the reconciling run: %w", err)

@@ -33,14 +33,16 @@ const (
 // settle is the worker's BOB_SETTLE_DELAY, and staleFor how long Bob's reads
 // lag where they do: less, as with the real one.
 const (
-	settle   = 1500 * time.Millisecond
-	staleFor = 1200 * time.Millisecond
+	settle   = 2 * time.Second
+	staleFor = 1800 * time.Millisecond
 )
 
 // call is one call that a stand-in, or the starter, has received.
 type call struct {
 	Kind   string
 	Method string
+	// OneLogin: it was OneLogin that was called, and not Bob.
+	OneLogin bool
 	// Person is the Bob id that the call is about, where it names one; User is
 	// the OneLogin user's.
 	Person string
@@ -341,7 +343,7 @@ func (w *world) serveOneLogin(out http.ResponseWriter, r *http.Request) {
 		return // the worker was killed while it wrote
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	c := &call{Kind: otherCall, Method: r.Method}
+	c := &call{Kind: otherCall, Method: r.Method, OneLogin: true}
 	rest, ofUser := strings.CutPrefix(r.URL.Path, "/api/2/users/")
 	switch query := r.URL.Query(); {
 	case r.URL.Path == "/auth/oauth2/v2/token":
