@@ -254,10 +254,13 @@ func (r *player) startBulk(ctx context.Context) client.WorkflowRun {
 func (r *player) stir(ctx context.Context) error {
 	for range mostStirs {
 		waiting := r.world.waiting()
-		if len(waiting) == 0 {
+		var steps []step
+		if r.schedule.Stale && r.world.bob.StaleReads() == 0 {
+			steps = append(steps, r.spare(staleRead)...)
+		}
+		if len(waiting) == 0 && len(steps) == 0 {
 			return nil
 		}
-		var steps []step
 		bulk := false
 		for _, p := range waiting {
 			switch p.Kind {

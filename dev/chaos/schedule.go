@@ -111,7 +111,7 @@ type schedule struct {
 	Seed   uint64
 	People []person
 	// Stale: Bob's reads lag. Calm is then the step ahead of every fault whose
-	// first read is sure to be stale.
+	// first read is stale, unless this machine is too slow to make it in time.
 	Stale bool
 	Calm  []step
 	Waves [][]step
@@ -119,7 +119,8 @@ type schedule struct {
 	Bulk   int
 	Faults []planned
 	// Spares are steps that are played, one after the other, while a planned
-	// fault has not fired: by the kind of call that it waits for.
+	// fault has not fired: by the kind of call that it waits for, and under
+	// staleRead while no read was stale.
 	Spares map[string][]step
 }
 
@@ -427,6 +428,13 @@ func (m *maker) spares() {
 	for range 12 {
 		m.s.Spares[oneUpdate] = append(m.s.Spares[oneUpdate], m.edit(m.s.People[m.rng.IntN(3)], atOnce))
 		m.s.Spares[oneCreate] = append(m.s.Spares[oneCreate], m.hire(atOnce))
+	}
+	// Who is said to leave is read at once, and again when the read is settled.
+	for range 12 {
+		st := m.edit(m.s.People[m.rng.IntN(3)], atOnce)
+		st.What += ", and is said to leave"
+		st.Events = []string{"employee.left"}
+		m.s.Spares[staleRead] = append(m.s.Spares[staleRead], st)
 	}
 	for _, p := range m.of(spareLeaver) {
 		m.s.Spares[oneSuspend] = append(m.s.Spares[oneSuspend], m.leave(p, atOnce))
