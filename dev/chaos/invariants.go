@@ -487,16 +487,25 @@ const (
 // waits for them, no more calls try them than were under way when it began,
 // once for each life of a worker. That stays far from what trips Bob's firewall.
 func refusalsStayBelow(e evidence) []violation {
-	lives := 1
+	var killed []time.Time
 	for _, c := range e.Calls {
 		if c.Fault != nil && c.Fault.Kill == theWorker {
-			lives++
+			killed = append(killed, c.Began)
 		}
 	}
 	ofBob, ofOneLogin := refused(e.Calls)
 	var all []violation
-	if most, bound := mostWithin(ofBob), min(inFlight*lives, blockAfter-1); most > bound {
-		all = append(all, violation{Text: fmt.Sprintf("Bob refused %d calls within %s, and only %d can have been under way; it blocks the credentials from %d on", most, blockWithin, bound, blockAfter)})
+	for _, w := range windows(ofBob) {
+		lives := 1
+		for _, at := range killed {
+			if !at.Before(w[0]) && !at.After(w[len(w)-1]) {
+				lives++
+			}
+		}
+		if bound := min(inFlight*lives, blockAfter-1); len(w) > bound {
+			all = append(all, violation{Text: fmt.Sprintf("Bob refused %d calls within %s, and only %d can have been under way; it blocks the credentials from %d on", len(w), blockWithin, bound, blockAfter)})
+			break
+		}
 	}
 	// OneLogin is not known to block; it is held to the same.
 	if most := mostWithin(ofOneLogin); most >= blockAfter {
@@ -521,15 +530,25 @@ func refused(calls []call) (ofBob, ofOneLogin []time.Time) {
 
 // mostWithin is the most of some moments that lie within any blockWithin.
 func mostWithin(at []time.Time) int {
+	most := 0
+	for _, w := range windows(at) {
+		most = max(most, len(w))
+	}
+	return most
+}
+
+// windows are the runs of moments within blockWithin, by the last of each.
+func windows(at []time.Time) [][]time.Time {
 	slices.SortFunc(at, time.Time.Compare)
-	most, first := 0, 0
+	var all [][]time.Time
+	first := 0
 	for i := range at {
 		for at[i].Sub(at[first]) >= blockWithin {
 			first++
 		}
-		most = max(most, i-first+1)
+		all = append(all, at[first:i+1])
 	}
-	return most
+	return all
 }
 
 // logsAreClean: no process panicked or raced, and none has printed an address or

@@ -412,10 +412,13 @@ func TestInvariantsCatch(t *testing.T) {
 		},
 		"so many refusals that Bob blocks": {
 			func(e *evidence) {
+				e.refuse(1, call{Kind: bobSearch})
 				for range 10 {
-					e.insert(at(11, call{Kind: bobPerson, Person: goneID, Fault: &planned{Kill: theWorker}}))
+					e.insert(at(12, call{Kind: bobPerson, Person: goneID, Fault: &planned{Kill: theWorker}}))
 				}
-				e.refuse(blockAfter, call{Kind: bobSearch})
+				for range blockAfter - 1 {
+					e.insert(at(13, call{Kind: bobSearch, Status: http.StatusForbidden}))
+				}
 			},
 			"refusals stay below the firewall's block", "", "Bob refused 50 calls within 10s",
 		},

@@ -76,8 +76,11 @@ const (
 )
 
 const (
-	stormFor = 4 * time.Second
+	stormFor = 5 * time.Second
 	spentFor = 3 * time.Second
+	// downFor is longer than the starter waits for the server, so that Bob has
+	// to deliver again.
+	downFor = 10 * time.Second
 )
 
 // planned is one fault: what happens to the nth call of a kind.
@@ -94,6 +97,8 @@ type planned struct {
 	// Kill is who is killed, and When in the course of the call.
 	Kill victim
 	When string
+	// Down is how long the victim stays away.
+	Down time.Duration
 	Turn turn
 	// Lies: the answer is wrong, or final, and by what is known of the APIs
 	// may be believed: who asked is put right by the reconciling run alone.
@@ -219,6 +224,20 @@ func (m *maker) plan(p planned) {
 	m.s.Faults = append(m.s.Faults, p)
 }
 
+// first has a fault act on the first call of its kind, and what was planned for
+// that kind after it.
+func (m *maker) first(p planned) {
+	for i := range m.s.Faults {
+		if f := &m.s.Faults[i]; f.Kind == p.Kind {
+			f.Nth++
+			f.Name = fmt.Sprintf("%s at %s %d", f.Class, f.Kind, f.Nth)
+		}
+	}
+	m.nth[p.Kind], p.Nth = m.nth[p.Kind]+1, 1
+	p.Name = fmt.Sprintf("%s at %s %d", p.Class, p.Kind, p.Nth)
+	m.s.Faults = append(m.s.Faults, p)
+}
+
 // gap is how many calls go by unharmed. Where few calls of a kind come, none do.
 func (m *maker) gap(kind string) int {
 	switch kind {
@@ -238,7 +257,11 @@ func (m *maker) faults() {
 		m.plan(pickOne(m.rng, all))
 	}
 	if m.rng.IntN(3) == 0 {
-		m.plan(planned{Class: "server killed", Kind: pickOne(m.rng, []string{bobPerson, oneFind, oneUpdate, oneCreate, hook}), Kill: theServer, When: pickOne(m.rng, []string{beforeTheCall, afterTheCall})})
+		p := planned{Class: "server killed", Kind: pickOne(m.rng, []string{bobPerson, oneFind, oneUpdate, oneCreate, hook}), Kill: theServer, When: pickOne(m.rng, []string{beforeTheCall, afterTheCall})}
+		if p.Kind == hook {
+			p.Class, p.Down = "server killed and away", downFor
+		}
+		m.plan(p)
 	}
 	if m.rng.IntN(4) == 0 {
 		m.plan(planned{Class: "starter killed", Kind: hook, Kill: theStarter, When: pickOne(m.rng, []string{beforeTheCall, afterTheCall})})
@@ -254,9 +277,10 @@ func (m *maker) faults() {
 		m.plan(f)
 	}
 	// Trouble with credentials costs a minute: the clients stop for as long.
+	// Bob's is planned for the first read, which everybody's follow: see script.
 	switch m.rng.IntN(10) {
 	case 0:
-		m.plan(planned{Class: "401 storm", Kind: bobPerson, Turn: bobRefuses})
+		m.first(planned{Class: "401 storm", Kind: bobPerson, Turn: bobRefuses})
 	case 1:
 		m.plan(planned{Class: "401 storm", Kind: oneFind, Turn: oneLoginDenies})
 	case 2, 3, 4:
@@ -397,6 +421,13 @@ func (m *maker) script() {
 	}
 	for _, p := range m.of(suspended) {
 		then(m.rng.IntN(waves), m.edit(p, m.how()))
+	}
+	if slices.ContainsFunc(m.s.Faults, func(p planned) bool { return p.Turn == bobRefuses }) {
+		for _, p := range m.s.People {
+			if p.Situation != leaver && p.Situation != outdated {
+				then(0, step{Person: p.ID, What: "a row of a table", Events: []string{"table.entry.created"}, How: atOnce})
+			}
+		}
 	}
 	for _, wave := range m.s.Waves {
 		m.rng.Shuffle(len(wave), func(i, j int) { wave[i], wave[j] = wave[j], wave[i] })

@@ -76,7 +76,7 @@ func TestSchedulesAreWhatTheyShouldBe(t *testing.T) {
 	for _, class := range []string{
 		"refusal", "delay", "lost request", "answer lost", "answer cut off", "HTML error", "HTML error after the effect", "HTML for JSON",
 		"empty list", "partial list", "unexplained 404", "rate limit", "refusal for good", "stale link", "401 storm", "budget exhausted",
-		"worker killed before", "worker killed after", "worker killed answered", "server killed", "starter killed",
+		"worker killed before", "worker killed after", "worker killed answered", "server killed", "server killed and away", "starter killed",
 	} {
 		require.Positive(t, classes[class], class)
 		delete(classes, class)

@@ -217,8 +217,8 @@ func (s *stack) polls(ctx context.Context) error {
 }
 
 // killAndRestart returns when the victim is dead; it comes back by itself, as
-// what keeps processes running would have it.
-func (s *stack) killAndRestart(v victim) {
+// what keeps processes running would have it, after so long.
+func (s *stack) killAndRestart(v victim, down time.Duration) {
 	p := map[victim]*process{theWorker: s.worker, theServer: s.server, theStarter: s.starter}[v]
 	p.kill()
 	s.mu.Lock()
@@ -228,6 +228,7 @@ func (s *stack) killAndRestart(v victim) {
 		return
 	}
 	s.again.Go(func() {
+		time.Sleep(down) // it is the duration that is planned
 		if err := p.start(); err != nil {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -76,8 +76,8 @@ type world struct {
 	bobURL, oneLoginURL, hookURL string
 	servers                      []*http.Server
 	starterURL                   string
-	// kill ends a process and starts it again.
-	kill func(victim)
+	// kill ends a process, and has it started again after a while.
+	kill func(victim, time.Duration)
 
 	mu    sync.Mutex
 	armed bool
@@ -275,16 +275,16 @@ func (w *world) act(p planned, out *sending, r *http.Request, next http.Handler)
 		w.begin(p.Turn)
 		next.ServeHTTP(out, r)
 	case p.Kill != nobody && p.When == beforeTheCall:
-		w.kill(p.Kill)
+		w.kill(p.Kill, p.Down)
 		panic(http.ErrAbortHandler)
 	case p.Kill != nobody && p.When == afterTheCall:
 		next.ServeHTTP(httptest.NewRecorder(), r)
-		w.kill(p.Kill)
+		w.kill(p.Kill, p.Down)
 		panic(http.ErrAbortHandler)
 	case p.Kill != nobody:
 		next.ServeHTTP(out, r)
 		_ = http.NewResponseController(out).Flush()
-		w.kill(p.Kill)
+		w.kill(p.Kill, p.Down)
 	default:
 		if p.After {
 			next.ServeHTTP(httptest.NewRecorder(), r)
