@@ -49,8 +49,13 @@ func good() evidence {
 	s := state{Records: map[string]map[string]any{}}
 	users := map[string]int64{workingID: workingUser, leavingID: leavingUser, protectedID: protectedUser, outsideID: outsideUser, newID: newUser, goneID: goneUser, restoredID: restoredUser}
 	for _, p := range []person{
-		{ID: workingID, Situation: atWork}, {ID: leavingID, Situation: leaver}, {ID: protectedID, Situation: protected},
-		{ID: outsideID, Situation: outOfScope}, {ID: newID, Situation: newcomer}, {ID: goneID, Situation: erased}, {ID: restoredID, Situation: restored},
+		{ID: workingID, Situation: atWork},
+		{ID: leavingID, Situation: leaver},
+		{ID: protectedID, Situation: protected},
+		{ID: outsideID, Situation: outOfScope},
+		{ID: newID, Situation: newcomer},
+		{ID: goneID, Situation: erased},
+		{ID: restoredID, Situation: restored},
 	} {
 		p.Record = record(rng, p.ID, p.Situation, "", began)
 		p.User = user(p.ID, p.Situation, p.Record)

@@ -33,8 +33,8 @@ const (
 	newcomer    situation = "newcomer" // hired in the course of the schedule
 )
 
-// suspendable are the situations that end in a suspension by this program, each
-// counted once: how many there may be in a day is a setting of some policies.
+// maxSuspensions is how many people of one schedule may have to be suspended:
+// few, as on most days.
 const maxSuspensions = 4
 
 const (

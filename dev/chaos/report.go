@@ -11,12 +11,12 @@ import (
 
 // totals add up what the seeds came to.
 type totals struct {
-	seeds, violations, failed      int
-	people, events, writes, stales int
-	ofBob, ofOneLogin              int
-	kills                          map[victim]int
-	fired                          map[string]int
-	took                           time.Duration
+	seeds, violations, failed int
+	people, events, writes    int
+	ofBob, ofOneLogin         int
+	kills                     map[victim]int
+	fired                     map[string]int
+	took                      time.Duration
 }
 
 func newTotals() *totals { return &totals{kills: map[victim]int{}, fired: map[string]int{}} }

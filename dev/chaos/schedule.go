@@ -19,8 +19,6 @@ const (
 	reordered  delivery = "reordered"     // after a later event of the same person
 	late       delivery = "hours late"    // Bob could not deliver it when it happened
 	dropped    delivery = "dropped"       // Bob has given up, or never said so
-	answerLost delivery = "answer lost"   // accepted, and Bob does not know: a fault of the kind hook
-	delivered  delivery = "delivered"     // of every kind but dropped
 	hoursLate           = 5 * time.Hour   // how much late is late
 	overtaken           = 1 * time.Second // how long a reordered event is held
 )
@@ -38,7 +36,7 @@ type step struct {
 	How    delivery
 }
 
-// kindOf names of calls, which faults are planned for.
+// Kinds of calls, which faults are planned for.
 const (
 	bobPerson   = "bob person"
 	bobSearch   = "bob search"

@@ -102,6 +102,17 @@ func (p *process) kill() {
 	}
 }
 
+func (p *process) dead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // stack is one seed's own Temporal server, worker and starter.
 type stack struct {
 	server, worker, starter *process
@@ -111,6 +122,8 @@ type stack struct {
 
 	mu    sync.Mutex
 	kills map[victim]int
+	// away are those that were killed and are to come back by themselves.
+	away map[*process]bool
 	// failed is what could not be started again.
 	failed error
 	over   bool
@@ -141,7 +154,7 @@ func startStack(ctx context.Context, p programs, w *world, dir string) (*stack, 
 		"STARTER_ADDR=" + starterAddr, "METRICS_ADDR=off",
 	}
 	s := &stack{
-		address: addr, starterURL: "http://" + starterAddr, kills: map[victim]int{},
+		address: addr, starterURL: "http://" + starterAddr, kills: map[victim]int{}, away: map[*process]bool{},
 		server: &process{path: p.temporal, env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, args: []string{
 			"server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", port, "--log-level", "error",
 			"--db-filename", filepath.Join(dir, "temporal.db"),
@@ -220,36 +233,34 @@ func (s *stack) polls(ctx context.Context) error {
 // what keeps processes running would have it, after so long.
 func (s *stack) killAndRestart(v victim, down time.Duration) {
 	p := map[victim]*process{theWorker: s.worker, theServer: s.server, theStarter: s.starter}[v]
-	p.kill()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	p.kill()
 	s.kills[v]++
-	if s.over {
+	if s.over || s.away[p] {
 		return
 	}
+	s.away[p] = true
 	s.again.Go(func() {
 		time.Sleep(down) // it is the duration that is planned
-		if err := p.start(); err != nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.failed = err
-		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.away[p] = false
+		s.failed = errors.Join(s.failed, p.start())
 	})
 }
 
 // alive starts whatever has ended by itself, as what keeps processes running
 // would: a worker that comes up while there is no server ends.
 func (s *stack) alive() error {
-	s.again.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range []*process{s.server, s.worker, s.starter} {
-		select {
-		case <-p.ended:
-			if err := p.start(); err != nil {
-				s.failed = err
-			}
-		default:
+		switch {
+		case s.away[p]:
+			return fmt.Errorf("%s is away", filepath.Base(p.path))
+		case p.dead():
+			s.failed = errors.Join(s.failed, p.start())
 		}
 	}
 	return s.failed

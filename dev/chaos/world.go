@@ -82,9 +82,8 @@ type world struct {
 	mu    sync.Mutex
 	armed bool
 	seen  map[string]int
-	// pending are the faults that have not acted; fired those that have.
+	// pending are the faults that have not acted.
 	pending []planned
-	fired   []planned
 	calls   []*call
 	// peopleOf are the Bob ids of OneLogin's users, by link.
 	peopleOf map[int64]string
@@ -203,7 +202,6 @@ func (w *world) enter(c *call) *planned {
 	}
 	due := w.pending[at]
 	w.pending = slices.Delete(w.pending, at, at+1)
-	w.fired = append(w.fired, due)
 	c.Fault = &due
 	return &due
 }
