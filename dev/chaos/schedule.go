@@ -16,11 +16,15 @@ type delivery string
 const (
 	atOnce     delivery = "at once"
 	duplicated delivery = "duplicated"
-	reordered  delivery = "reordered"     // after a later event of the same person
-	late       delivery = "hours late"    // Bob could not deliver it when it happened
-	dropped    delivery = "dropped"       // Bob has given up, or never said so
-	hoursLate           = 5 * time.Hour   // how much late is late
-	overtaken           = 1 * time.Second // how long a reordered event is held
+	reordered  delivery = "reordered"  // after a later event of the same person
+	late       delivery = "hours late" // Bob could not deliver it when it happened
+	dropped    delivery = "dropped"    // Bob has given up, or never said so
+)
+
+const (
+	hoursLate = 5 * time.Hour
+	// overtaken is how long a reordered event is held.
+	overtaken = time.Second
 )
 
 // step is one change in Bob and the webhooks that it causes.
@@ -55,13 +59,17 @@ const (
 type victim string
 
 const (
-	nobody        victim = ""
-	theWorker     victim = "worker"
-	theServer     victim = "server"
-	theStarter    victim = "starter"
-	beforeTheCall        = "before"
-	afterTheCall         = "after"
-	whenAnswered         = "answered"
+	nobody     victim = ""
+	theWorker  victim = "worker"
+	theServer  victim = "server"
+	theStarter victim = "starter"
+)
+
+// When in the course of a call somebody is killed.
+const (
+	beforeTheCall = "before"
+	afterTheCall  = "after"
+	whenAnswered  = "answered"
 )
 
 // turn is trouble that begins with a call and ends by itself.
