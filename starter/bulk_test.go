@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"bob-onelogin/internal/config"
+	"bob-onelogin/activities"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/workflows"
@@ -543,6 +544,7 @@ func TestPrintEnd(t *testing.T) {
 			},
 			Omitted: 32,
 		}
+		p.Unseen = &activities.Unseen{Users: 3, First: []activities.UnseenUser{{EmployeeID: sampleID(9), OneLoginID: 60000009}, {EmployeeID: sampleID(10), OneLoginID: 60000010}}}
 	})
 	for name, view := range map[string]dispatch.BulkView{
 		"bulk_full":      {Progress: &full},
