@@ -85,6 +85,15 @@ bench: $(CLI) ## Measure a bulk run: against a fan-out of empty workflows, and o
 	go build -o bin/bench ./dev/bench
 	exec bin/bench
 
+SEEDS ?= 200
+SEED ?= 1
+PARALLEL ?= 6
+
+.PHONY: chaos
+chaos: $(CLI) ## Play SEEDS=200 schedules of faults from SEED=1 on, PARALLEL=6 at once, and hold each against what must never be
+	go build -o bin/chaos ./dev/chaos
+	exec bin/chaos --seeds $(SEEDS) --seed $(SEED) --parallel $(PARALLEL) $(ARGS)
+
 .PHONY: histories
 histories: $(CLI) ## Record anew the workflow histories that the replay tests use
 	go test ./dev/e2e -count=1 -timeout 10m -record

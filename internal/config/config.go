@@ -62,6 +62,8 @@ type Bob struct {
 	ServiceUserToken Secret `env:"BOB_SERVICE_USER_TOKEN"`
 	TokenFile        string `env:"BOB_SERVICE_USER_TOKEN_FILE"`
 	BaseURL          string `env:"BOB_BASE_URL" envDefault:"https://api.hibob.com/v1"`
+	// MaxPerMinute is of each process: Bob counts all calls of a service user.
+	MaxPerMinute int `env:"BOB_MAX_PER_MINUTE" envDefault:"45"`
 }
 
 // OneLogin is how OneLogin's API is reached.
@@ -288,6 +290,7 @@ func (b *Bob) Validate() error {
 		id,
 		b.ServiceUserToken.fill("BOB_SERVICE_USER_TOKEN", b.TokenFile, "the token of the service user"),
 		validBaseURL("BOB_BASE_URL", b.BaseURL),
+		validPerMinute("BOB_MAX_PER_MINUTE", b.MaxPerMinute),
 	)
 }
 
@@ -549,6 +552,16 @@ func validBaseURL(name, value string) error {
 func loopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || (err == nil && addr.IsLoopback())
+}
+
+// mostPerMinute is what nobody's Bob allows.
+const mostPerMinute = 10_000
+
+func validPerMinute(name string, n int) error {
+	if n < 2 || n > mostPerMinute {
+		return fmt.Errorf("%s: must lie between 2 and %d; Bob allows 50 calls a minute for most endpoints, to all processes together", name, mostPerMinute)
+	}
+	return nil
 }
 
 // validOrigin takes an origin as browsers send it: compared as text, it must be
