@@ -117,6 +117,10 @@ func TestAsk(t *testing.T) {
 			before: func(s *State) { asked(sixth)(s); s.Reject(noon, Decision{All: true}) },
 			ask:    person(6, laterCase, event), at: 25 * time.Hour, want: Granted, used: 1,
 		},
+		"rejected after the event came": {
+			before: func(s *State) { asked(sixth)(s); s.Reject(noon.Add(time.Minute), Decision{All: true}) },
+			ask:    person(6, event), at: 25 * time.Hour, want: Rejected, used: 0,
+		},
 		"rejected, and Bob tells anew while nobody may pass": {
 			before: func(s *State) { asked(sixth)(s); s.Reject(noon, Decision{All: true}) },
 			ask:    person(6, laterCase, event), want: Held, used: 5, held: 1,
@@ -168,7 +172,7 @@ func TestAsk(t *testing.T) {
 
 func laterCase(r *Request) { r.Case = r.Case.Add(time.Minute) }
 func revoked(r *Request)   { r.Revoked = true }
-func event(r *Request)     { r.Event = true }
+func event(r *Request)     { r.EventAt = noon.Add(time.Second) }
 func allowed(n int) func(*Request) {
 	return func(r *Request) { r.Run, r.Allow = "bulk-sync/one", n }
 }
@@ -191,13 +195,12 @@ func fill(s *State, after time.Duration) {
 
 func TestACountRaisesTheLimitForThreeDays(t *testing.T) {
 	s := full(t)
-	wants := func(at time.Time, r ...Request) bool { return s.WantsCount(at, DefaultSettings(), r) }
+	wants := func(at time.Time, r Request) bool { return s.WantsCount(at, DefaultSettings(), r) }
 	require.False(t, wants(noon, person(0)), "asked before")
 	require.False(t, wants(noon, person(6, revoked)), "passes in any case")
 	require.True(t, wants(noon, person(6)))
-	require.False(t, s.WantsCount(noon, Settings{Enabled: true, Window: time.Hour, AtLeast: 5}, []Request{person(6)}), "no share to count for")
-	require.False(t, wants(noon.Add(25*time.Hour), person(6), person(7), person(8), person(9), person(10)), "the floor holds five")
-	require.True(t, wants(noon.Add(25*time.Hour), person(6), person(7), person(8), person(9), person(10), person(11)))
+	require.False(t, s.WantsCount(noon, Settings{Enabled: true, Window: time.Hour, AtLeast: 5}, person(6)), "no share to count for")
+	require.False(t, wants(noon.Add(25*time.Hour), person(6)), "there is room under the floor")
 
 	s.Learn(Count{Linked: 200, At: noon})
 	require.False(t, wants(noon, person(6)))
@@ -213,6 +216,13 @@ func TestACountRaisesTheLimitForThreeDays(t *testing.T) {
 	require.True(t, wants(later, person(7)))
 }
 
+func TestDecisionsNameSomebody(t *testing.T) {
+	require.NoError(t, Decision{All: true}.Validate())
+	require.NoError(t, Decision{EmployeeIDs: []string{id(1)}}.Validate())
+	require.Error(t, Decision{}.Validate())
+	require.Error(t, Decision{All: true, EmployeeIDs: []string{id(1)}}.Validate())
+}
+
 func TestDecide(t *testing.T) {
 	s := full(t)
 	for n := 6; n < 10; n++ {
@@ -220,10 +230,10 @@ func TestDecide(t *testing.T) {
 	}
 	now := noon.Add(time.Hour)
 	got := s.Approve(now, Decision{EmployeeIDs: []string{id(9), id(1), id(9)}})
-	require.Equal(t, Decided{EmployeeIDs: []string{id(9)}, NotHeld: []string{id(1)}, Held: 3}, got)
+	require.Equal(t, Decided{People: 1, EmployeeIDs: []string{id(9)}, NotHeld: []string{id(1)}, Held: 3}, got)
 	got = s.Reject(now, Decision{All: true, Until: noon.Add(7 * time.Minute)})
-	require.Equal(t, Decided{EmployeeIDs: []string{id(6), id(7)}, Held: 1}, got, "who was held after the look stays")
-	require.Equal(t, Decided{EmployeeIDs: []string{id(8)}}, s.Approve(now, Decision{All: true}))
+	require.Equal(t, Decided{People: 2, EmployeeIDs: []string{id(6), id(7)}, Held: 1}, got, "who was held after the look stays")
+	require.Equal(t, Decided{People: 1, EmployeeIDs: []string{id(8)}}, s.Approve(now, Decision{All: true}))
 	require.Equal(t, Decided{}, s.Approve(now, Decision{All: true}))
 }
 
@@ -306,7 +316,9 @@ func TestNeverOneTooMany(t *testing.T) {
 			n := rapid.IntRange(0, 12).Draw(t, "who")
 			r := person(n, func(r *Request) {
 				r.Case = noon.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, "case")) * time.Second)
-				r.Event = rapid.Bool().Draw(t, "event")
+				if rapid.Bool().Draw(t, "event") {
+					r.EventAt = now
+				}
 				r.Revoked = rapid.IntRange(0, 9).Draw(t, "revoked") == 0
 				if rapid.IntRange(0, 5).Draw(t, "of a run") == 0 {
 					r.Run, r.Allow = "run", 2

@@ -2,6 +2,7 @@ package brake
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -33,6 +34,9 @@ const (
 	Held Verdict = "held"
 	// Rejected: a person has said no.
 	Rejected Verdict = "rejected"
+	// Counting: how many linked users there are is being found out, on which the
+	// answer hangs; ask again.
+	Counting Verdict = "counting"
 	// Unreachable: the brake could not be asked. It never says so itself.
 	Unreachable Verdict = "unreachable"
 )
@@ -47,9 +51,9 @@ type Request struct {
 	Case time.Time `json:"case"`
 	// Revoked: Bob revoked the access with immediate effect, which passes.
 	Revoked bool `json:"revoked,omitempty"`
-	// Event: an event of Bob's said that the person leaves, which makes a
-	// rejection of before out of date.
-	Event bool `json:"event,omitempty"`
+	// EventAt is when the newest event came in which said that the person
+	// leaves, which makes a rejection of before out of date; zero where none did.
+	EventAt time.Time `json:"eventAt,omitzero"`
 	// Run is a bulk run whose people may pass beyond the limit, Allow of them.
 	Run   string `json:"run,omitempty"`
 	Allow int    `json:"allow,omitempty"`
@@ -155,7 +159,7 @@ func (s *State) verdict(now time.Time, r Request, e entry) (v Verdict, unlisted 
 	}
 	if rejected, ok := s.Rejected[id]; ok {
 		switch {
-		case r.Event:
+		case stamp(r.EventAt) > rejected.At:
 			delete(s.Rejected, id)
 		case now.Sub(time.UnixMilli(rejected.At)) < rejectionLife:
 			rejected.Asked = e.At
@@ -258,28 +262,22 @@ func (s *State) counts(now time.Time) bool {
 	return !s.Count.At.IsZero() && now.Sub(s.Count.At) < countLife
 }
 
-// WantsCount reports whether the answers to some requests hang on how many
-// linked active users there are, and nobody has said so of late: the floor does
-// not hold them, and a share of the users might.
-func (s *State) WantsCount(now time.Time, by Settings, requests []Request) bool {
-	if by.Percent == 0 || s.counts(now) {
+// WantsCount reports whether the answer to a request hangs on how many linked
+// active users there are, and nobody has said so of late: the floor is used up,
+// and a share of the users may be more.
+func (s *State) WantsCount(now time.Time, by Settings, r Request) bool {
+	s.Settings = by
+	_, approved := s.Approved[r.EmployeeID]
+	_, waits := s.Waiting[r.EmployeeID]
+	rejected, no := s.Rejected[r.EmployeeID]
+	switch {
+	case by.Percent == 0, s.counts(now), s.used(now) < by.AtLeast:
 		return false
+	case r.Revoked, approved, waits, no && stamp(r.EventAt) <= rejected.At:
+		return false // whatever the limit is
+	default:
+		return !s.again(now, r.EmployeeID, entry{Case: stamp(r.Case)})
 	}
-	probe := State{Settings: by, Counted: s.Counted, Earlier: s.Earlier}
-	used := probe.used(now)
-	for _, r := range requests {
-		again := probe.again(now, r.EmployeeID, entry{Case: stamp(r.Case)})
-		_, approved := s.Approved[r.EmployeeID]
-		_, rejected := s.Rejected[r.EmployeeID]
-		_, waits := s.Waiting[r.EmployeeID]
-		if again || r.Revoked || approved || rejected && !r.Event || waits {
-			continue // whatever the limit is
-		}
-		if used++; used > by.AtLeast {
-			return true
-		}
-	}
-	return false
 }
 
 // Learn takes in how many linked active users there are.
@@ -308,12 +306,24 @@ type Decision struct {
 
 // Decided is what came of a Decision.
 type Decided struct {
-	// EmployeeIDs are those it was about, in the order of the ids; NotHeld are
-	// those who were named and are not held.
-	EmployeeIDs []string `json:"employeeIds,omitempty"`
-	NotHeld     []string `json:"notHeld,omitempty"`
+	// People counts those it was about; NotHeld are those who were named and are
+	// not held.
+	People  int      `json:"people"`
+	NotHeld []string `json:"notHeld,omitempty"`
 	// Held is how many people are held still.
 	Held int `json:"held"`
+
+	// EmployeeIDs are those it was about, in the order of the ids. There may be
+	// more than an answer should hold.
+	EmployeeIDs []string `json:"-"`
+}
+
+// Validate refuses a decision about nobody.
+func (d Decision) Validate() error {
+	if d.All == (len(d.EmployeeIDs) > 0) {
+		return errors.New(`say of whom: {"employeeIds":["…"]}, or {"all":true}`)
+	}
+	return nil
 }
 
 // Approve lets held people be suspended, whatever the limit. They count.
@@ -347,7 +357,7 @@ func (s *State) decide(now time.Time, d Decision, into *map[string]entry) Decide
 		put(into, id, held)
 		out.EmployeeIDs = append(out.EmployeeIDs, id)
 	}
-	out.Held = len(s.Waiting)
+	out.People, out.Held = len(out.EmployeeIDs), len(s.Waiting)
 	return out
 }
 
