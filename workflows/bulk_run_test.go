@@ -727,7 +727,7 @@ func TestBulkInput(t *testing.T) {
 		{name: "everything as documented", input: `{"dryRun":false,"force":false,"employeeIds":[],"window":50}`},
 		{name: "a plan", input: encoded(workflows.BulkSyncInput{Apply: plan(3)})},
 		{name: "no object", input: `[]`, says: []string{"must be a JSON object"}},
-		{name: "misspelt keys", input: `{"dryrun":true,"Force":true,"window":5}`, says: []string{`unknown keys: "Force", "dryrun"`, "dryRun, force, employeeIds, window"}},
+		{name: "misspelt keys", input: `{"dryrun":true,"Force":true,"window":5}`, says: []string{`unknown keys: "Force", "dryrun"`, "dryRun, force, employeeIds, window, allowSuspensions"}},
 		{name: "a window of none", input: `{"window":-1}`, says: []string{"window must lie between 1 and 500"}},
 		{name: "a window that is too large", input: `{"window":501}`, says: []string{"window must lie between 1 and 500"}},
 		{name: "ids that are none", input: `{"employeeIds":["employee/1","a@b",""],"window":501}`, says: []string{"3 of the employee ids are not Bob ids", "window"}},
