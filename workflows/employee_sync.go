@@ -431,6 +431,9 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 		priority = priorityLeaver
 	case taken.Bulk:
 		priority, in.Together = priorityLater, true
+	case s.Braked != nil:
+		// Decisions are about many at once, and Bob answers few calls a minute.
+		priority, in.Together = priorityLeaver, true
 	}
 	options := callOptions("", "Read the employee from Bob", priority)
 	revokedNow := s.Revoked && taken.Urgent

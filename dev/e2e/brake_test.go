@@ -71,18 +71,26 @@ func (s *stack) linkedActive() int {
 	return n
 }
 
-// TestTwoHundredLeaveAtOnce: of two hundred leavers, whose events two workers
-// take up at once, exactly as many are suspended as the limit says, though one
-// of the workers is killed in the middle. A person decides about the rest.
+// TestTwoHundredLeaveAtOnce: of two hundred leavers, whom two workers take up at
+// once from events and from a bulk run, exactly as many are suspended as the
+// limit says, though one of the workers is killed in the middle. A person decides
+// about the rest.
 func TestTwoHundredLeaveAtOnce(t *testing.T) {
 	s := newBulkStack(t, 300, withWorkers(2))
 	leavers := s.atWorkNow()
 	require.GreaterOrEqual(t, len(leavers), 200)
 	leavers = leavers[:200]
 	limit := s.linkedActive() * 5 / 100
-	require.Greater(t, limit, 5, "a share of the users, which the brake has to count")
+	require.Greater(t, limit, 5, "a share of the users")
 
-	for _, p := range leavers {
+	for i, p := range leavers {
+		if i < 180 {
+			s.put(p.ID, inactive())
+		}
+	}
+	run := s.begin(workflows.BulkSyncInput{Window: 200})
+	// Bob answers 45 reads a minute: these are all that events may cost here.
+	for _, p := range leavers[180:] {
 		s.put(p.ID, inactive(), "employee.left")
 	}
 	never := func() {
@@ -97,6 +105,9 @@ func TestTwoHundredLeaveAtOnce(t *testing.T) {
 		v = s.brake()
 		return v.Held == len(leavers)-limit && s.suspended(leavers) == limit
 	})
+	_, err := s.end(run)
+	require.NoError(t, err)
+	never()
 	require.Equal(t, limit, v.Used)
 	require.Equal(t, limit, v.Limit)
 	require.Len(t, v.People, v.Held)
@@ -104,15 +115,11 @@ func TestTwoHundredLeaveAtOnce(t *testing.T) {
 	require.Equal(t, workflows.Held, view.State)
 	require.Contains(t, view.Reason, "the suspension brake holds it")
 	said, err := s.starterCommand("brake", "show")
-	require.NoError(t, err)
+	require.NoError(t, err, said)
 	require.Contains(t, said, v.People[0].EmployeeID)
 
-	// Another look at everybody changes nothing.
 	s.oneMoreWorker()
 	one, back := v.People[0].EmployeeID, v.People[1].EmployeeID
-	p := s.bulk()
-	require.Zero(t, p.Outcomes[employee.Suspended])
-	never()
 
 	said, err = s.starterCommand("brake", "approve", one)
 	require.NoError(t, err, said)
@@ -125,6 +132,7 @@ func TestTwoHundredLeaveAtOnce(t *testing.T) {
 	s.put(back, map[string]any{"internal": map[string]any{"status": "Active", "lifecycleStatus": "employed"}})
 	said, err = s.starterCommand("brake", "approve", "--all")
 	require.NoError(t, err, said)
+	s.eventually("the approved begin to be suspended", 30*time.Second, func() bool { return s.suspended(leavers) > limit+10 })
 	s.workers[1].stop(syscall.SIGKILL)
 	s.eventually("everybody else is suspended", 2*time.Minute, func() bool { return s.suspended(leavers) == len(leavers)-1 })
 	require.Equal(t, 1, s.userStatus(back))
