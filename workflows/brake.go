@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"bob-onelogin/activities"
@@ -52,7 +51,9 @@ type suspensionBrake struct {
 func suspensionBrakeWorkflow(ctx workflow.Context, in BrakeInput) error {
 	state, err := brake.Unpack(in.Packed)
 	if err != nil {
-		return temporal.NewNonRetryableApplicationError(err.Error(), "BadInput", nil)
+		// A brake that has forgotten what it counted would let others pass; one
+		// whose task fails gives no answer, and so holds everybody.
+		panic(err)
 	}
 	in.Packed = nil
 	b := &suspensionBrake{
@@ -134,7 +135,7 @@ func (b *suspensionBrake) run(ctx workflow.Context) error {
 			// looked into: nothing is lost.
 			packed, err := b.state.Pack()
 			if err != nil {
-				return temporal.NewNonRetryableApplicationError(err.Error(), "BadInput", nil)
+				panic(err) // as above
 			}
 			next := b.BrakeInput
 			next.Packed = packed
