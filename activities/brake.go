@@ -126,11 +126,13 @@ type CountLinkedResult struct {
 func (a *Activities) CountLinked(ctx context.Context) (CountLinkedResult, error) {
 	var out CountLinkedResult
 	err := attempt(ctx, "count the linked users", func(ctx context.Context, t *try) error {
+		// The limit is worth less than the next suspensions' own calls.
+		ctx = onelogin.KeepReserve(ctx, a.Settings().Limits.BudgetReservePercent)
 		out.Linked = 0
 		seen := map[int64]bool{}
 		for number, pages := 1, 1; number <= pages; number++ {
 			t.reach(reached{Users: len(seen)})
-			if err := errors.Join(t.ctx.Err(), a.spare(a.Settings().Limits)); err != nil {
+			if err := t.ctx.Err(); err != nil {
 				return err
 			}
 			page, err := a.OneLogin.Users(ctx, onelogin.PageRequest{Page: number, Limit: a.PageLimit})
