@@ -227,7 +227,10 @@ func put[V any](into *map[string]V, key string, value V) {
 	(*into)[key] = value
 }
 
-// used is how many suspensions fall into the window that ends now.
+// used is how many suspensions fall into the window that ends now. The order of
+// the map makes no difference.
+//
+//workflowcheck:ignore
 func (s *State) used(now time.Time) int {
 	from := s.from(now)
 	if s.recent.known && s.recent.from == from {
@@ -341,7 +344,7 @@ func (s *State) decide(now time.Time, d Decision, into *map[string]entry) Decide
 	var out Decided
 	ids := d.EmployeeIDs
 	if d.All {
-		ids = slices.Collect(maps.Keys(s.Waiting))
+		ids = idsOf(s.Waiting)
 	}
 	for _, id := range slices.Compact(slices.SortedFunc(slices.Values(ids), byNumber)) {
 		held, ok := s.Waiting[id]
@@ -361,10 +364,17 @@ func (s *State) decide(now time.Time, d Decision, into *map[string]entry) Decide
 	return out
 }
 
+// idsOf lists the people of a list by number.
+//
+//workflowcheck:ignore
+func idsOf(list map[string]entry) []string { return slices.SortedFunc(maps.Keys(list), byNumber) }
+
 // byNumber orders Bob ids, which are decimal numbers.
 func byNumber(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
 
-// forget drops what no answer can hang on any more.
+// forget drops what no answer can hang on any more, in whatever order.
+//
+//workflowcheck:ignore
 func (s *State) forget(now time.Time) {
 	if now.Sub(s.forgotten) < time.Minute {
 		return

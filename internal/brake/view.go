@@ -2,7 +2,6 @@ package brake
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 )
@@ -65,9 +64,8 @@ func (s *State) View(now time.Time, most int) View {
 	if s.counts(now) {
 		v.Linked, v.CountedAt = s.Count.Linked, s.Count.At
 	}
-	ids := slices.SortedFunc(maps.Keys(s.Waiting), func(a, b string) int {
-		return cmp.Or(cmp.Compare(s.Waiting[a].At, s.Waiting[b].At), byNumber(a, b))
-	})
+	ids := idsOf(s.Waiting)
+	slices.SortStableFunc(ids, func(a, b string) int { return cmp.Compare(s.Waiting[a].At, s.Waiting[b].At) })
 	for _, id := range ids[:min(len(ids), most)] {
 		e := s.Waiting[id]
 		v.People = append(v.People, Person{EmployeeID: id, UserID: e.User, Since: time.UnixMilli(e.At).UTC()})
@@ -78,7 +76,10 @@ func (s *State) View(now time.Time, most int) View {
 	return v
 }
 
-// freeAt is when the oldest suspension falls out of the window.
+// freeAt is when the oldest suspension falls out of the window. The order of the
+// map makes no difference.
+//
+//workflowcheck:ignore
 func (s *State) freeAt(now time.Time) time.Time {
 	from, oldest := s.from(now), int64(0)
 	look := func(at int64) {
