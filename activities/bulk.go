@@ -112,6 +112,9 @@ type BulkSnapshotResult struct {
 	Settled map[employee.Outcome]int `json:"settled,omitempty"`
 	// SkippedFor counts the skipped by the rule that says so.
 	SkippedFor map[string]int `json:"skippedFor,omitempty"`
+	// Unseen are users whom nothing is done about; nil where there are none, and
+	// where only some people were asked for.
+	Unseen *Unseen `json:"unseen,omitempty"`
 	// SettingsVersion identifies the settings that planned.
 	SettingsVersion string `json:"settingsVersion"`
 	// SearchAttributes says that children may be started with search attributes.
@@ -146,6 +149,21 @@ func (b BrakeAhead) String() string {
 		said += fmt.Sprintf("; %d would be held until a person approves them", held)
 	}
 	return said
+}
+
+// Unseen are users who can log in and are linked to somebody whom Bob does not
+// show. That proves nothing: the service user may not see them. But a person
+// deleted from Bob looks like this where the event was lost.
+type Unseen struct {
+	Users int `json:"users"`
+	// First are the first of them, by Bob id.
+	First []UnseenUser `json:"first"`
+}
+
+// UnseenUser is one of them.
+type UnseenUser struct {
+	EmployeeID string `json:"employeeId"`
+	OneLoginID int64  `json:"oneloginId"`
 }
 
 // BulkBudget is OneLogin's hourly budget as a bulk run sees it.

@@ -190,6 +190,9 @@ func (a *Activities) readEverybody(ctx context.Context, in BulkSnapshotInput, t 
 	out.TakenAt, out.Employees, out.Users = at, len(r.staff.ids), r.Users
 	out.SettingsVersion, out.SearchAttributes = r.settings.Version, a.SearchAttributes()
 	out.Budget = a.budget(r.settings.Limits)
+	if out.Unseen, err = r.unseen(); err != nil {
+		return nil, BulkSnapshotResult{}, err
+	}
 	if in.DryRun {
 		out.Brake = r.brakeAhead(ctx, s)
 	} else {
@@ -352,6 +355,40 @@ func (r *reading) enoughShown() error {
 		return &tooFewShownError{shown: shown, linked: len(linked), percent: percent}
 	}
 	return nil
+}
+
+// firstUnseen bounds the users who are listed as unseen.
+const firstUnseen = 20
+
+// unseen lists the users who can log in and are linked to somebody whom Bob
+// does not show. Those who are protected are known to be none of Bob's.
+func (r *reading) unseen() (*Unseen, error) {
+	if r.only != nil {
+		return nil, nil
+	}
+	var out Unseen
+	for _, id := range sortedIDs(r.all.linked()) {
+		if r.staff.shows(id) {
+			continue
+		}
+		users, err := r.all.find(r.all.byExternal, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range users {
+			status, known := u.Status()
+			if known && status == onelogin.StatusSuspended || r.settings.Protected.Covers(u.ID(), u.Email()) {
+				continue
+			}
+			if out.Users++; len(out.First) < firstUnseen {
+				out.First = append(out.First, UnseenUser{EmployeeID: id, OneLoginID: u.ID()})
+			}
+		}
+	}
+	if out.Users == 0 {
+		return nil, nil
+	}
+	return &out, nil
 }
 
 // plan decides about everybody and keeps those who are not in line.

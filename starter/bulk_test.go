@@ -18,6 +18,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
+	"bob-onelogin/activities"
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/employee"
@@ -547,6 +548,7 @@ func TestPrintEnd(t *testing.T) {
 			},
 			Omitted: 32,
 		}
+		p.Unseen = &activities.Unseen{Users: 3, First: []activities.UnseenUser{{EmployeeID: sampleID(9), OneLoginID: 60000009}, {EmployeeID: sampleID(10), OneLoginID: 60000010}}}
 	})
 	for name, view := range map[string]dispatch.BulkView{
 		"bulk_full":      {Progress: &full},

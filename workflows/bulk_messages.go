@@ -200,6 +200,10 @@ type BulkProgress struct {
 	// the rest.
 	Failures        []BulkFailure `json:"failures,omitempty"`
 	FailuresOmitted int           `json:"failuresOmitted,omitempty"`
+	// Unseen are users who can log in and are linked to somebody whom Bob does
+	// not show; nil where there are none, and where only some people were asked
+	// for.
+	Unseen *activities.Unseen `json:"unseen,omitempty"`
 	// Pass counts the passes, from 1; those after the first link managers.
 	Pass int `json:"pass,omitempty"`
 	// Reserve is how many of OneLogin's calls an hour are left to live events.

@@ -734,6 +734,7 @@ func TestBulkTellsItsProgress(t *testing.T) {
 	b.child = takes(time.Minute)
 	b.snapshot.Employees, b.snapshot.Users = 500, 490
 	b.snapshot.Settled = map[employee.Outcome]int{employee.Unchanged: 490}
+	b.snapshot.Unseen = &activities.Unseen{Users: 3, First: []activities.UnseenUser{{EmployeeID: idOf(900), OneLoginID: 60000900}}}
 	b.story[150*time.Second] = func() {
 		p := b.progress()
 		require.Equal(t, workflows.BulkRunning, p.Phase)
@@ -748,6 +749,7 @@ func TestBulkTellsItsProgress(t *testing.T) {
 		for _, line := range []string{
 			"**Bulk run: running**", "Bob shows 500 people, OneLogin 490 users; 10 were found out of line.",
 			"| Dealt with | 4 of 10 (40%) |", "| Running now | 2 |", "| Rate | 2 a minute |", "| created | 4 |", "| unchanged | 490 |", "| Settings | default |",
+			"| Can log in, and Bob does not show them | 3 |", "| Bob id " + idOf(900) + " | OneLogin user 60000900 |", "| | and 2 more |",
 		} {
 			require.Contains(t, details, line)
 		}
@@ -756,6 +758,7 @@ func TestBulkTellsItsProgress(t *testing.T) {
 	out, err := b.play(workflows.BulkSyncInput{Window: 2})
 	require.NoError(t, err)
 	require.Contains(t, b.details(), "**Bulk run: done**")
+	require.Equal(t, b.snapshot.Unseen, out.Unseen)
 	require.Zero(t, out.EndsAt)
 	require.False(t, out.EndedAt.IsZero())
 }

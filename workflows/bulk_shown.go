@@ -108,6 +108,15 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 			write("| | and %d more |\n", p.FailuresOmitted)
 		}
 	}
+	if u := p.Unseen; u != nil {
+		write("\n| Can log in, and Bob does not show them | %d |\n|---|---|\n", u.Users)
+		for _, user := range u.First {
+			write("| Bob id %s | OneLogin user %d |\n", user.EmployeeID, user.OneLoginID)
+		}
+		if more := u.Users - len(u.First); more > 0 {
+			write("| | and %d more |\n", more)
+		}
+	}
 	s.WriteString(detailsEnd)
 	workflow.SetCurrentDetails(ctx, s.String())
 }
