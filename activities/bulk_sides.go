@@ -16,7 +16,9 @@ import (
 // listing is every OneLogin user, found as the API finds them. Users are kept
 // as they were answered, a few hundred bytes each, and decoded when looked at.
 type listing struct {
-	users      []json.RawMessage
+	users []json.RawMessage
+	// active counts those that are linked and not suspended.
+	active     int
 	places     map[int64]int
 	byExternal map[string][]int
 	byEmail    map[string][]int
@@ -42,6 +44,9 @@ func (l *listing) add(u onelogin.User) error {
 	}
 	place := len(l.users)
 	l.users = append(l.users, raw)
+	if linkedAndActive(u) {
+		l.active++
+	}
 	l.places[u.ID()] = place
 	index := func(by map[string][]int, key string) {
 		if key != "" {

@@ -177,6 +177,9 @@ func (b *bulk) reportPlan(ctx context.Context, v dispatch.BulkView) error {
 	}
 	fmt.Fprintf(b.out, "%s. Nothing was written.\n", plan.Summary())
 	printTotals(b.out, p)
+	if p.Brake != nil && p.Brake.Planned > 0 {
+		fmt.Fprintf(b.out, "The suspension brake: %s.\n", p.Brake)
+	}
 	printOutcomes(b.out, p)
 	printFailures(b.out, p)
 	printUnseen(b.out, p.Unseen)

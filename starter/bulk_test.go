@@ -475,6 +475,8 @@ func TestBulkCommandLine(t *testing.T) {
 	}{
 		{args: "bulk"},
 		{args: "bulk --watch --force --window 7", want: bulkCommand{Watch: true, Force: true, Window: 7}},
+		{args: "bulk --allow-suspensions 40", want: bulkCommand{AllowSuspensions: 40}},
+		{args: "bulk --run bulk-sync --allow-suspensions 40", err: "--run shows a run that is there already"},
 		{args: "bulk --employee 1,2 --employee 3", want: bulkCommand{Employee: []string{"1,2", "3"}}},
 		{args: "bulk --run bulk-sync", want: bulkCommand{Of: "bulk-sync"}},
 		{args: "bulk --pause --run bulk-sync", want: bulkCommand{Pause: true, Of: "bulk-sync"}},
@@ -514,6 +516,8 @@ func TestBulkCommandLine(t *testing.T) {
 func TestBulkCommandChecksFirst(t *testing.T) {
 	err := bulkCommand{Window: 10_000}.Run(t.Context(), config.Starter{})
 	require.ErrorContains(t, err, "window must lie between 1 and ")
+	err = bulkCommand{DryRun: true, AllowSuspensions: 1}.Run(t.Context(), config.Starter{})
+	require.ErrorContains(t, err, "allowSuspensions is for a run that writes")
 	err = bulkCommand{Employee: []string{"juniper"}}.Run(t.Context(), config.Starter{})
 	require.ErrorContains(t, err, "give a Bob employee id")
 	err = bulkCommand{Apply: "testdata/dry_run.golden"}.Run(t.Context(), config.Starter{})

@@ -157,6 +157,7 @@ func run(ctx context.Context, environ []string) error {
 		Waiting:          dispatcher.Waiting,
 		OtherBulk:        dispatcher.OtherBulk,
 		Ended:            dispatcher.Ended,
+		Brake:            dispatcher.NewBrake(),
 		Queue:            workflows.OwnTaskQueue(process),
 		PageLimit:        cfg.OneLogin.PageLimit,
 		SearchAttributes: func() bool { return dispatcher.Tracked(ctx) },

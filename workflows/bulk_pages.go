@@ -40,7 +40,7 @@ func (b *bulkSync) takeSnapshot(ctx workflow.Context) error {
 	b.Snapshot = taken
 	s, p := &b.Snapshot, &b.Progress
 	b.learnBudget(s.Budget)
-	p.Phase, p.Settings = BulkRunning, s.SettingsVersion
+	p.Phase, p.Settings, p.Brake = BulkRunning, s.SettingsVersion, s.Brake
 	if again {
 		// Whoever is left comes after those who were dealt with; how many they
 		// are is told with the next page.

@@ -133,6 +133,23 @@ func TestBulkStartsManagersFirst(t *testing.T) {
 	})
 }
 
+// TestBulkAllowsSuspensions: its people tell the brake one number, whichever run
+// of the chain starts them.
+func TestBulkAllowsSuspensions(t *testing.T) {
+	b := newBench(t, 2)
+	_, err := b.play(workflows.BulkSyncInput{AllowSuspensions: 7})
+	require.NoError(t, err)
+	one, two := b.given[idOf(0)][0], b.given[idOf(1)][0]
+	require.Equal(t, 7, one.AllowSuspensions)
+	require.NotEmpty(t, one.Run)
+	require.Equal(t, one.Run, two.Run)
+
+	b = newBench(t, 1)
+	_, err = b.play(workflows.BulkSyncInput{})
+	require.NoError(t, err)
+	require.Empty(t, b.given[idOf(0)][0].Run)
+}
+
 func TestBulkSignalsWhoeverRunsAlready(t *testing.T) {
 	b := newBench(t, 3)
 	b.running = people(1)
@@ -813,9 +830,11 @@ func TestBulkInput(t *testing.T) {
 		{name: "everything as documented", input: `{"dryRun":false,"force":false,"employeeIds":[],"window":50}`},
 		{name: "a plan", input: encoded(workflows.BulkSyncInput{Apply: plan(3)})},
 		{name: "no object", input: `[]`, says: []string{"must be a JSON object"}},
-		{name: "misspelt keys", input: `{"dryrun":true,"Force":true,"window":5}`, says: []string{`unknown keys: "Force", "dryrun"`, "dryRun, force, employeeIds, window"}},
+		{name: "misspelt keys", input: `{"dryrun":true,"Force":true,"window":5}`, says: []string{`unknown keys: "Force", "dryrun"`, "dryRun, force, employeeIds, window, allowSuspensions"}},
 		{name: "a window of none", input: `{"window":-1}`, says: []string{"window must lie between 1 and 500"}},
 		{name: "a window that is too large", input: `{"window":501}`, says: []string{"window must lie between 1 and 500"}},
+		{name: "suspensions that a dry run cannot have", input: `{"dryRun":true,"allowSuspensions":3}`, says: []string{"allowSuspensions is for a run that writes"}},
+		{name: "less than no suspensions", input: `{"allowSuspensions":-3}`, says: []string{"allowSuspensions must not be negative"}},
 		{name: "ids that are none", input: `{"employeeIds":["employee/1","a@b",""],"window":501}`, says: []string{"3 of the employee ids are not Bob ids", "window"}},
 		{name: "too many ids", input: encoded(workflows.BulkSyncInput{EmployeeIDs: many(5001)}), says: []string{"holds 5001 ids"}},
 		{name: "too many changes", input: encoded(workflows.BulkSyncInput{Apply: plan(workflows.MaxApply + 1)}), says: []string{"holds 4001 changes"}},

@@ -81,6 +81,9 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 		if p.Budget != nil {
 			write("| OneLogin's hour | %d calls left when last told, %d of them kept for live events |\n", *p.Budget, p.Reserve)
 		}
+		if p.Brake != nil && p.Brake.Planned > 0 {
+			write("| Suspension brake | %s |\n", p.Brake)
+		}
 		write("| Settings | %s |\n", p.Settings)
 	}
 	if r := p.Repaired; r != nil {

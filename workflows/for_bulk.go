@@ -48,9 +48,10 @@ func (s *employeeSync) passForBulk(ctx workflow.Context) {
 	case err != nil:
 		s.failed(ctx, err)
 	default:
-		s.Read.ActedOn = o.Digest
+		s.actedOn(o.Digest)
 	}
 	s.lastErr = err
+	s.spendRun()
 	s.observe(ctx, err)
 	s.describe(ctx)
 }

@@ -15,6 +15,7 @@ const (
 	wakeStart      = "start"
 	wakeLeave      = "leave"
 	wakeRevocation = "revocation"
+	wakeBrake      = "brake"
 )
 
 // summary is the one line that the web UI shows beside the timer.
@@ -27,6 +28,8 @@ func (w Wake) summary() string {
 			return "Access ends " + w.moment(w.At)
 		}
 		return "Look at Bob again; access ends " + w.moment(w.Target)
+	case wakeBrake:
+		return "Look at Bob and ask the suspension brake again " + w.moment(w.At)
 	default:
 		return "Look at Bob again; an immediate revocation holds"
 	}
@@ -53,8 +56,16 @@ func (s *employeeSync) showWaiting(ctx workflow.Context) {
 	case s.Wake.At.IsZero():
 		state = endState(s.Result.Outcome)
 	}
+	if s.Wake.Why == wakeBrake {
+		// What is waited for is a person; the next look is no moment of theirs.
+		state = Held
+	}
 	if s.Failure != "" {
 		state = Failed
+	}
+	if s.Wake.Why == wakeBrake {
+		s.setState(ctx, state, time.Time{})
+		return
 	}
 	s.setState(ctx, state, s.Wake.shown())
 }

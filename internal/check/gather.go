@@ -102,6 +102,7 @@ func gatherTemporal(ctx context.Context, s Setup) Temporal {
 	all.Go(func() { t.Retention = answer(d.Retention(ctx)) })
 	all.Go(func() { t.Missing = answer(d.MissingSearchAttributes(ctx)) })
 	all.Go(func() { t.Queues = answer(d.Queues(ctx)) })
+	all.Go(func() { t.Brake = answer(d.Brake(ctx, 1)) })
 	all.Wait()
 	return t
 }

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 
 	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/mapping"
@@ -150,6 +151,19 @@ func TestTemporal(t *testing.T) {
 		{"one worker", func(f *Temporal) {
 			f.Queues.Value = []dispatch.Queue{{Name: "bob-onelogin", Workflows: 1, Activities: 1}, {Name: "bob-onelogin-api", Activities: 1}}
 		}, []string{server, namespace, attributes, "ok worker: 1 process polls bob-onelogin and bob-onelogin-api"}},
+		{"the brake holds nobody", func(f *Temporal) {
+			f.Brake.Value = brake.View{Settings: brake.DefaultSettings(), Used: 2, Limit: 5}
+		}, []string{server, namespace, attributes, worker, "ok suspension brake: holds nobody; 2 of 5 suspensions are used"}},
+		{"the brake holds people", func(f *Temporal) {
+			f.Brake.Value = brake.View{Settings: brake.DefaultSettings(), Used: 5, Limit: 5, Held: 7}
+		}, []string{
+			server, namespace, attributes, worker,
+			"warning suspension brake: holds 7 people who left and can still log in; 5 of 5 suspensions are used → `starter brake show` lists them; then approve or reject",
+		}},
+		{"the brake may not be asked", func(f *Temporal) { f.Brake.Err = denied }, []string{
+			server, namespace, attributes, worker, "warning suspension brake: could not be asked: Request unauthorized. → …",
+		}},
+		{"nobody answers for the brake", func(f *Temporal) { f.Brake.Err = dispatch.ErrNoAnswer }, []string{server, namespace, attributes, worker}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
