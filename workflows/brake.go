@@ -298,6 +298,6 @@ func describeBrake(v brake.View) string {
 	if !v.FullAt.IsZero() {
 		write("\n> At %s more people were held than can be listed; they ask again by themselves.\n", moment(v.FullAt, "UTC"))
 	}
-	s.WriteString(detailsEnd)
+	s.WriteString(DetailsEnd)
 	return s.String()
 }
