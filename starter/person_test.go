@@ -42,7 +42,7 @@ func TestResolve(t *testing.T) {
 	require.NoError(t, server.Seed(map[string]any{"id": personID, "email": email, "internal": map[string]any{"status": "Inactive"}}))
 	listening := httptest.NewServer(server)
 	t.Cleanup(listening.Close)
-	good := config.Starter{Bob: config.Bob{BaseURL: listening.URL + "/v1", ServiceUserID: "SERVICE-test", ServiceUserToken: token}}
+	good := config.Starter{Bob: config.Bob{BaseURL: listening.URL + "/v1", ServiceUserID: "SERVICE-test", ServiceUserToken: token, MaxPerMinute: 45}}
 	with := func(change func(*config.Starter)) config.Starter {
 		changed := good
 		change(&changed)

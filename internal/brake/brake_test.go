@@ -338,11 +338,13 @@ func TestNeverOneTooMany(t *testing.T) {
 			_, approved := s.Approved[r.EmployeeID]
 			s.Settings = settings
 			limit, before, again := s.limit(now), 0, -1
+			// Stamps are whole milliseconds, rounded up.
+			within := func(at time.Time) bool { return stamp(at) > now.Add(-settings.Window).UnixMilli() }
 			for i, g := range grants {
 				if g.id == r.EmployeeID && g.c.Equal(r.Case) {
 					again = i
 				}
-				if now.Sub(g.at) < settings.Window {
+				if within(g.at) {
 					before++
 				}
 			}
@@ -353,7 +355,7 @@ func TestNeverOneTooMany(t *testing.T) {
 			if latest := s.Counted[r.EmployeeID]; latest.Case != stamp(r.Case) {
 				t.Fatalf("granted, and not counted")
 			}
-			if again >= 0 && now.Sub(grants[again].at) < settings.Window {
+			if again >= 0 && within(grants[again].at) {
 				grants[again].at = now
 				continue
 			}
