@@ -55,7 +55,7 @@ func (b *bench) underBudget(ctx context.Context, reserve int) (table, error) {
 		return table{}, err
 	}
 	w.forgetCalls()
-	b.say("a reserve of %d%%: %s calls, %s an hour of %s", reserve, thousands(changed+pagesOf(employees)), thousands(b.Budget), b.Hour)
+	b.say("with a reserve of %d%%: %s calls, %s an hour of %s", reserve, thousands(changed+pagesOf(employees)), thousands(b.Budget), b.Hour)
 	// What is refused at first, while nothing is known of the budget yet, is
 	// not held against it.
 	early := make(chan int, 1)
@@ -67,6 +67,7 @@ func (b *bench) underBudget(ctx context.Context, reserve int) (table, error) {
 	if err != nil {
 		return table{}, err
 	}
+	b.say("%s: %v", short(took), w.oneLoginCalls.Calls())
 	inFirstMinute := 0
 	if !firstMinute.Stop() {
 		inFirstMinute = <-early
@@ -75,7 +76,8 @@ func (b *bench) underBudget(ctx context.Context, reserve int) (table, error) {
 	if err != nil {
 		return table{}, err
 	}
-	spent := w.spent()
+	asked := w.oneLoginCalls.Calls()["GET /auth/rate_limit"]
+	made := w.spent().oneLogin - l.RefusedByBudget - asked
 	needed := pagesOf(p.Users) + changed
 	full := l.Budgets[:len(l.Budgets)-1]
 	used := 0
@@ -92,8 +94,8 @@ func (b *bench) underBudget(ctx context.Context, reserve int) (table, error) {
 	t.add(judge(share(available) >= leastShare), "share of what is not kept, full hours", fmt.Sprintf("%.1f%%", 100*share(available)), fmt.Sprintf("at least %.0f%%", 100*leastShare))
 	t.tell("refused (429) in the first minute", inFirstMinute)
 	t.add(judge(l.RefusedByBudget == inFirstMinute), "refused (429) after the first minute", l.RefusedByBudget-inFirstMinute, "0")
-	t.tell("calls that told the budget, which cost nothing", w.oneLoginCalls.Calls()["GET /auth/rate_limit"])
-	t.exact("calls, those that were refused or told the budget left out", spent.oneLogin-l.RefusedByBudget-w.oneLoginCalls.Calls()["GET /auth/rate_limit"], needed)
+	t.tell("questions for the budget, which cost nothing", asked)
+	t.exact("calls, those refused and those questions left out", made, needed)
 	t.tell("time", took)
 	t.tell("least possible: whole hours but the last", least)
 	t.ratio("time against the least possible", float64(took)/float64(least), bound)
