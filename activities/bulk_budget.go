@@ -3,32 +3,15 @@ package activities
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"bob-onelogin/internal/mapping"
 	"bob-onelogin/internal/onelogin"
 )
 
-// budgetReservedError: a bulk run's call would eat into what is kept of the
-// hourly budget for live events.
-type budgetReservedError struct {
-	left, reserve int
-	until         time.Time
-}
-
-func (e *budgetReservedError) Error() string {
+// reservedSentence tells people what a bulk run waits for.
+func reservedSentence(e *onelogin.ReservedError) string {
 	return fmt.Sprintf("waiting for OneLogin's budget until %s: %d calls are left of this hour, and %d are kept for live events",
-		e.until.UTC().Format("15:04 MST"), e.left, e.reserve)
-}
-
-// spare refuses a bulk run's next call where too little of the budget is left,
-// by what OneLogin told this process last.
-func (a *Activities) spare(l mapping.Limits) error {
-	b := a.budget(l)
-	if b == nil || b.Free() > 0 || !time.Now().Before(b.ResetAt) {
-		return nil
-	}
-	return &budgetReservedError{left: b.Remaining, reserve: b.Reserve, until: b.ResetAt}
+		e.Until.UTC().Format("15:04 MST"), e.Left, e.Reserve)
 }
 
 // budget is what OneLogin told this process last; nil where it tells none.
@@ -41,7 +24,7 @@ func (a *Activities) budget(l mapping.Limits) *BulkBudget {
 }
 
 func withReserve(b onelogin.Budget, l mapping.Limits) *BulkBudget {
-	return &BulkBudget{Budget: b, Reserve: (b.Limit*l.BudgetReservePercent + 99) / 100}
+	return &BulkBudget{Budget: b, Reserve: b.Reserve(l.BudgetReservePercent)}
 }
 
 // BulkBudget asks OneLogin what is left of the hourly budget; nil where the

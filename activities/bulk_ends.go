@@ -15,6 +15,8 @@ type BulkEnd struct {
 	Outcome    employee.Outcome `json:"outcome"`
 	Reason     string           `json:"reason,omitempty"`
 	UserID     int64            `json:"userId,omitempty"`
+	// Changed lists the OneLogin attributes written, by name.
+	Changed []string `json:"changed,omitempty"`
 	// MissingManager is the Bob id of a manager without a user.
 	MissingManager string `json:"missingManager,omitempty"`
 }

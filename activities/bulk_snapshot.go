@@ -160,6 +160,7 @@ func (a *Activities) readEverybody(ctx context.Context, in BulkSnapshotInput, t 
 		}
 		r.only[id] = true
 	}
+	ctx = onelogin.KeepReserve(ctx, r.settings.Limits.BudgetReservePercent)
 	at := time.Now()
 	if err := r.readOneLogin(ctx); err != nil {
 		return nil, BulkSnapshotResult{}, err
@@ -205,7 +206,7 @@ func (r *reading) readOneLogin(ctx context.Context) error {
 	fields := userFields(r.settings)
 	all, total := newListing(), 0
 	for number, pages := 1, 1; number <= pages; number++ {
-		if err := errors.Join(r.going(), r.spare(r.settings.Limits)); err != nil {
+		if err := r.going(); err != nil {
 			return err
 		}
 		page, err := r.OneLogin.Users(ctx, onelogin.PageRequest{Page: number, Limit: r.PageLimit, Fields: fields})
@@ -245,7 +246,7 @@ func (r *reading) affords(pages int) error {
 	if b == nil || b.Free() >= min(pages, b.Limit-b.Reserve-1) || !time.Now().Before(b.ResetAt) {
 		return nil
 	}
-	return &budgetReservedError{left: b.Remaining, reserve: b.Reserve, until: b.ResetAt}
+	return &onelogin.ReservedError{Left: b.Remaining, Reserve: b.Reserve, Until: b.ResetAt}
 }
 
 // searchIDs is how many people one search by id takes.

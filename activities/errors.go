@@ -66,8 +66,13 @@ func translate(what string, err error, attempt int32) error {
 	t := classify(err, attempt)
 	message := fmt.Sprintf("%s: %v", what, err)
 	switch t.kind {
-	case ErrConflict, ErrBudgetReserved, ErrBobShowsTooFew, ErrAlreadyRunning:
+	case ErrConflict, ErrBobShowsTooFew, ErrAlreadyRunning:
 		message = err.Error() // a whole sentence by itself
+	case ErrBudgetReserved:
+		var reserved *onelogin.ReservedError
+		if errors.As(err, &reserved) {
+			message = reservedSentence(reserved)
+		}
 	}
 	return temporal.NewApplicationErrorWithOptions(message, t.kind, temporal.ApplicationErrorOptions{
 		NonRetryable:   t.permanent,
@@ -102,7 +107,7 @@ func classify(err error, attempt int32) treatment {
 		conflict     *conflictError
 		foreign      *foreignLinkError
 		stale        *staleError
-		reserved     *budgetReservedError
+		reserved     *onelogin.ReservedError
 		tooFew       *tooFewShownError
 		running      *bulkRunningError
 	)
@@ -120,7 +125,7 @@ func classify(err error, attempt int32) treatment {
 	case errors.As(err, &running):
 		return treatment{kind: ErrAlreadyRunning, permanent: true}
 	case errors.As(err, &reserved):
-		return treatment{kind: ErrBudgetReserved, delay: time.Until(reserved.until) + jitter(time.Second), category: temporal.ApplicationErrorCategoryBenign}
+		return treatment{kind: ErrBudgetReserved, delay: time.Until(reserved.Until) + jitter(time.Second), category: temporal.ApplicationErrorCategoryBenign}
 	case errors.As(err, &bobLimit):
 		return rateLimited(bobLimit.Wait(time.Now()), attempt)
 	case errors.As(err, &oneLimit):

@@ -71,7 +71,7 @@ func TestTranslate(t *testing.T) {
 		{name: "a bulk run's reading is outdated", err: errOutdated, kind: ErrOutdated, permanent: true, category: benign},
 		{name: "Bob shows too few", err: &tooFewShownError{shown: 1, linked: 2, percent: 80}, kind: ErrBobShowsTooFew, permanent: true},
 		{name: "another bulk run", err: &bulkRunningError{workflowID: "bulk-sync"}, kind: ErrAlreadyRunning, permanent: true},
-		{name: "a bulk run's reserve", err: &budgetReservedError{left: 3, reserve: 5, until: now.Add(10 * time.Minute)}, kind: ErrBudgetReserved, least: 9 * time.Minute, most: 12 * time.Minute, category: benign},
+		{name: "a bulk run's reserve", err: &onelogin.ReservedError{Left: 3, Reserve: 5, Until: now.Add(10 * time.Minute)}, kind: ErrBudgetReserved, least: 9 * time.Minute, most: 12 * time.Minute, category: benign},
 		{name: "a list that shifts", err: errShifted, kind: ErrUnavailable},
 
 		{name: "canceled", err: context.Canceled, kind: ErrUnavailable, category: benign},
@@ -90,8 +90,10 @@ func TestTranslate(t *testing.T) {
 			require.GreaterOrEqual(t, app.NextRetryDelay(), test.least)
 			require.LessOrEqual(t, app.NextRetryDelay(), test.most)
 			switch test.kind {
-			case ErrConflict, ErrBudgetReserved, ErrBobShowsTooFew, ErrAlreadyRunning:
+			case ErrConflict, ErrBobShowsTooFew, ErrAlreadyRunning:
 				require.Equal(t, wrapped.Error(), app.Message(), "a sentence by itself")
+			case ErrBudgetReserved:
+				require.Regexp(t, `^waiting for OneLogin's budget until \d\d:\d\d UTC: 3 calls are left of this hour, and 5 are kept for live events$`, app.Message())
 			default:
 				require.Equal(t, "do the work: "+wrapped.Error(), app.Message())
 			}

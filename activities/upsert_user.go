@@ -85,9 +85,7 @@ func (a *Activities) UpsertUser(ctx context.Context, in UpsertUserInput) (Upsert
 	var out UpsertUserResult
 	err := attempt(ctx, "upsert the OneLogin user", func(ctx context.Context, t *try) error {
 		if in.Bulk {
-			if err := a.spare(a.Settings().Limits); err != nil {
-				return err
-			}
+			ctx = onelogin.KeepReserve(ctx, a.Settings().Limits.BudgetReservePercent)
 		}
 		u := upsert{Activities: a, finder: a.finder(), in: in, try: t, last: in.Last, notes: slices.Clone(in.Desired.Notes)}
 		var err error

@@ -74,6 +74,7 @@ func printEnd(w io.Writer, v dispatch.BulkView) {
 	}
 	printTotals(w, *p)
 	printOutcomes(w, *p)
+	printRepaired(w, p.Repaired)
 	printFailures(w, *p)
 }
 
@@ -114,6 +115,20 @@ func printOutcomes(w io.Writer, p workflows.BulkProgress) {
 		}
 	}
 	_ = t.Flush() // the writer below is a terminal, a pipe or a buffer
+}
+
+// printRepaired prints who was out of line, and what was done about each.
+func printRepaired(w io.Writer, r *workflows.BulkRepaired) {
+	if r.People() == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nDrift repaired, %s:\n", people(r.People()))
+	for _, person := range r.First {
+		fmt.Fprintf(w, "  %s  %s\n", person.EmployeeID, person)
+	}
+	if r.Omitted > 0 {
+		fmt.Fprintf(w, "  and %d more; the workflow of each, employee/<Bob id>, has the result\n", r.Omitted)
+	}
 }
 
 // printFailures prints whom somebody has to look at.

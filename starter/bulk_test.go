@@ -533,6 +533,16 @@ func TestPrintEnd(t *testing.T) {
 			{EmployeeID: sampleID(8), Outcome: employee.Held, Reason: "There is no licence"},
 		}
 		p.FailuresOmitted = 2
+		p.Repaired = &workflows.BulkRepaired{
+			Outcomes: map[employee.Outcome]int{employee.Created: 2, employee.Updated: 30, employee.Suspended: 1, workflows.Signalled: 3},
+			First: []workflows.BulkRepair{
+				{EmployeeID: sampleID(1), Outcome: employee.Updated, Changed: []string{"department", "title"}},
+				{EmployeeID: sampleID(2), Outcome: employee.Suspended, Changed: []string{"status"}},
+				{EmployeeID: sampleID(3), Outcome: workflows.Signalled},
+				{EmployeeID: sampleID(4), Outcome: employee.Updated, Changed: []string{"email"}, ChangedOmitted: 3},
+			},
+			Omitted: 32,
+		}
 	})
 	for name, view := range map[string]dispatch.BulkView{
 		"bulk_full":      {Progress: &full},

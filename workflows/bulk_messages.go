@@ -184,6 +184,9 @@ type BulkProgress struct {
 	// the rest will be at that rate.
 	PerMinute float64   `json:"perMinute,omitempty"`
 	EndsAt    time.Time `json:"endsAt,omitzero"`
+	// Repaired is the drift that was found and dealt with; nil where there was
+	// none, and in a dry run.
+	Repaired *BulkRepaired `json:"repaired,omitempty"`
 	// Failures are the first that failed, were held, or have moved; FailuresOmitted counts
 	// the rest.
 	Failures        []BulkFailure `json:"failures,omitempty"`
@@ -197,6 +200,35 @@ type BulkProgress struct {
 	// PlanPages is how many pages the query plan has.
 	PlanPages int    `json:"planPages,omitempty"`
 	Settings  string `json:"settings,omitempty"`
+}
+
+const (
+	// maxRepairs bounds the people who are listed as repaired, and
+	// maxRepairNames the attributes of each: a mapping may have any number.
+	maxRepairs     = 25
+	maxRepairNames = 6
+)
+
+// BulkRepaired is the drift that a run has found and dealt with. Whoever could
+// not be brought in line is among the failures instead.
+type BulkRepaired struct {
+	// Outcomes counts the people by what was done. Of those who were signalled
+	// it is known only that they were out of line and look again.
+	Outcomes map[employee.Outcome]int `json:"outcomes"`
+	// First are the first of them in the order in which they were dealt with;
+	// Omitted counts the rest.
+	First   []BulkRepair `json:"first"`
+	Omitted int          `json:"omitted,omitempty"`
+}
+
+// BulkRepair is one person who was out of line, without their data.
+type BulkRepair struct {
+	EmployeeID string           `json:"employeeId"`
+	Outcome    employee.Outcome `json:"outcome"`
+	// Changed lists the OneLogin attributes written, by name; ChangedOmitted
+	// counts those beyond the first.
+	Changed        []string `json:"changed,omitempty"`
+	ChangedOmitted int      `json:"changedOmitted,omitempty"`
 }
 
 // maxFailures bounds the failures that are listed.

@@ -215,6 +215,86 @@ func TestBulkListsTheFirstFailures(t *testing.T) {
 	require.NotContains(t, b.started, idOf(0))
 }
 
+func TestBulkListsTheFirstRepaired(t *testing.T) {
+	b := newBench(t, 60)
+	b.items[0] = activities.BulkItem{Key: b.items[0].Key, Outcome: employee.Failed, Reason: "two users carry this id"}
+	b.child = func(_ workflow.Context, id string, _ workflows.EmployeeSyncInput) (workflows.Result, error) {
+		switch id {
+		case idOf(1):
+			return workflows.Result{Outcome: employee.Held, Reason: "protected"}, nil
+		case idOf(2):
+			return workflows.Result{Outcome: employee.Unchanged}, nil
+		case idOf(3):
+			var many []string
+			for n := range 30 {
+				many = append(many, fmt.Sprintf("custom_attributes.n%02d", n))
+			}
+			return workflows.Result{Outcome: employee.Updated, Changed: many}, nil
+		default:
+			return workflows.Result{Outcome: employee.Updated, Changed: []string{"department", "title"}}, nil
+		}
+	}
+	out, err := b.play(workflows.BulkSyncInput{Window: 1})
+	require.NoError(t, err)
+	r := out.Repaired
+	require.Equal(t, map[employee.Outcome]int{employee.Updated: 57}, r.Outcomes, "neither failed nor held nor unchanged")
+	require.Len(t, r.First, 25)
+	require.Equal(t, 32, r.Omitted)
+	require.Equal(t, 57, r.People())
+	require.Len(t, r.First[0].Changed, 6)
+	require.Equal(t, 24, r.First[0].ChangedOmitted)
+	require.Equal(t, workflows.BulkRepair{EmployeeID: idOf(4), Outcome: employee.Updated, Changed: []string{"department", "title"}}, r.First[1])
+	details := b.details()
+	require.Contains(t, details, "| Drift repaired | 57 |")
+	require.Contains(t, details, "| employee/"+idOf(4)+" | updated: department, title |")
+	require.Contains(t, details, "custom_attributes.n05 and 24 more |")
+	require.Contains(t, details, "| | and 37 more |")
+	require.NotContains(t, details, "employee/"+idOf(1)+" | updated")
+}
+
+// TestBulkRepairs plays what counts as drift that was repaired.
+func TestBulkRepairs(t *testing.T) {
+	outcomes := map[string]employee.Outcome{
+		idOf(0): employee.Scheduled, idOf(1): employee.Renamed, idOf(2): employee.Relinked, idOf(3): employee.Reactivated,
+		idOf(4): employee.Suspended, idOf(5): employee.Skipped,
+	}
+	child := func(_ workflow.Context, id string, _ workflows.EmployeeSyncInput) (workflows.Result, error) {
+		return workflows.Result{Outcome: outcomes[id]}, nil
+	}
+	t.Run("what was done, and what is waited for", func(t *testing.T) {
+		b := newBench(t, 7)
+		b.child = child
+		b.running = people(6)
+		out, err := b.play(workflows.BulkSyncInput{})
+		require.NoError(t, err)
+		require.Equal(t, map[employee.Outcome]int{
+			employee.Scheduled: 1, employee.Renamed: 1, employee.Relinked: 1, employee.Reactivated: 1, employee.Suspended: 1,
+			workflows.Signalled: 1,
+		}, out.Repaired.Outcomes)
+		details := b.details()
+		require.Contains(t, details, "| employee/"+idOf(0)+" | scheduled: now waits for its date |")
+		require.Contains(t, details, "| employee/"+idOf(6)+" | signalled: its workflow was running, and looks again |")
+	})
+	t.Run("a forced run looks at those who wait, too", func(t *testing.T) {
+		b := newBench(t, 7)
+		b.child = child
+		b.running = people(6)
+		out, err := b.play(workflows.BulkSyncInput{Force: true})
+		require.NoError(t, err)
+		require.Equal(t, map[employee.Outcome]int{
+			employee.Renamed: 1, employee.Relinked: 1, employee.Reactivated: 1, employee.Suspended: 1,
+		}, out.Repaired.Outcomes)
+	})
+	t.Run("a dry run repairs nothing", func(t *testing.T) {
+		b := newBench(t, 7)
+		b.child = child
+		out, err := b.play(workflows.BulkSyncInput{DryRun: true})
+		require.NoError(t, err)
+		require.NotEmpty(t, out.Outcomes)
+		require.Nil(t, out.Repaired)
+	})
+}
+
 func TestBulkPausesAndResumes(t *testing.T) {
 	b := newBench(t, 10)
 	b.child = takes(time.Minute)
@@ -795,6 +875,14 @@ func TestBulkStateFitsIntoAPayload(t *testing.T) {
 		s.Progress.Failures = append(s.Progress.Failures, workflows.BulkFailure{
 			EmployeeID: idOf(n), Outcome: employee.Failed, WorkflowID: workflows.EmployeeWorkflowID(idOf(n)), Reason: strings.Repeat("reason ", 40),
 		})
+	}
+	s.Progress.Repaired = &workflows.BulkRepaired{Outcomes: map[employee.Outcome]int{employee.Updated: 25}}
+	for n := range 25 {
+		r := workflows.BulkRepair{EmployeeID: idOf(n), Outcome: employee.Updated}
+		for name := range 6 {
+			r.Changed = append(r.Changed, fmt.Sprintf("custom_attributes.work_cell_%d", name))
+		}
+		s.Progress.Repaired.First = append(s.Progress.Repaired.First, r)
 	}
 	in.State = s
 	b, err := json.Marshal(in)

@@ -28,7 +28,7 @@ func (b *bulkSync) progress(ctx workflow.Context) BulkProgress {
 	p := b.Progress
 	p.Running = len(b.children) + len(b.Adrift)
 	p.Outcomes, p.SkippedFor = maps.Clone(p.Outcomes), maps.Clone(p.SkippedFor)
-	p.Failures = slices.Clone(p.Failures)
+	p.Repaired, p.Failures = p.Repaired.clone(), slices.Clone(p.Failures)
 	if minutes := b.Busy.Minutes(); minutes > 0 && p.Done > 0 {
 		p.PerMinute = float64(p.Done) / minutes
 	}
@@ -83,6 +83,15 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 		}
 		write("| Settings | %s |\n", p.Settings)
 	}
+	if r := p.Repaired; r != nil {
+		write("\n| Drift repaired | %d |\n|---|---|\n", r.People())
+		for _, person := range r.First[:min(len(r.First), shownRepairs)] {
+			write("| %s | %s |\n", EmployeeWorkflowID(person.EmployeeID), person)
+		}
+		if more := r.People() - shownRepairs; more > 0 {
+			write("| | and %d more |\n", more)
+		}
+	}
 	if len(p.Failures) > 0 {
 		write("\n| Needs somebody | |\n|---|---|\n")
 		for _, f := range p.Failures {
@@ -99,6 +108,10 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 	s.WriteString(detailsEnd)
 	workflow.SetCurrentDetails(ctx, s.String())
 }
+
+// shownRepairs bounds the people whom the current details list as repaired: the
+// rest of what they say is not to be scrolled for.
+const shownRepairs = 20
 
 func percent(done, total int) string {
 	if total == 0 {

@@ -344,6 +344,7 @@ func (b *bulkSync) count(end activities.BulkEnd, workflowID string) {
 	p := &b.Progress
 	p.Done++
 	p.Outcomes[end.Outcome]++
+	b.repaired(end)
 	switch end.Outcome {
 	case employee.Failed, employee.Moved, employee.Held:
 	default:

@@ -36,6 +36,16 @@ func TestBulkBringsEverybodyInLine(t *testing.T) {
 		employee.Unchanged: 28, employee.Updated: 2, employee.Suspended: 1, employee.Created: 1,
 	}, out.Outcomes)
 	require.Empty(t, out.Failures)
+	require.Equal(t, map[employee.Outcome]int{employee.Updated: 2, employee.Suspended: 1, employee.Created: 1}, out.Repaired.Outcomes)
+	created := repairOf(out, idOf(40))
+	require.Equal(t, employee.Created, created.Outcome)
+	require.Contains(t, created.Changed, "email")
+	require.ElementsMatch(t, []workflows.BulkRepair{
+		{EmployeeID: idOf(1), Outcome: employee.Updated, Changed: []string{"title"}},
+		{EmployeeID: idOf(2), Outcome: employee.Suspended, Changed: []string{"status"}},
+		created,
+		{EmployeeID: idOf(41), Outcome: employee.Updated, Changed: []string{"external_id"}},
+	}, out.Repaired.First)
 	require.Equal(t, 4, out.Total)
 	require.Equal(t, 4, out.Done)
 	require.Equal(t, 4, s.writes())
@@ -49,6 +59,17 @@ func TestBulkBringsEverybodyInLine(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 0, s.writes(), "the second run writes nothing")
 	require.Zero(t, out.Total)
+	require.Nil(t, out.Repaired)
+}
+
+// repairOf is what a run says that it repaired of a person.
+func repairOf(p workflows.BulkProgress, id string) workflows.BulkRepair {
+	for _, person := range p.Repaired.First {
+		if person.EmployeeID == id {
+			return person
+		}
+	}
+	return workflows.BulkRepair{}
 }
 
 // counts of Bob's calls.

@@ -212,6 +212,31 @@ func TestEmployeeSyncDeletion(t *testing.T) {
 	}
 }
 
+// A deletion that is told twice, by Bob and by hand, finds a user without a link
+// by the address that one of the two has named.
+func TestEmployeeSyncDeletionToldTwice(t *testing.T) {
+	named := employee.Event{Type: employee.EventDeleted, Email: "juniper.sample@example.com"}
+	byHand := employee.Event{Type: employee.EventDeleted}
+	for name, events := range map[string][]employee.Event{
+		"by hand afterwards": {named, byHand}, "by hand before": {byHand, named},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.person()
+			user := w.linked(map[string]any{"external_id": nil})
+			require.NoError(t, w.bob.Remove(w.id))
+			w.after(0, func() {
+				for _, e := range events {
+					w.deliver(e)
+				}
+			})
+			_, err := w.play()
+			require.NoError(t, err)
+			require.Equal(t, 2, number(t, w.one.Users()[0]["status"]), "OneLogin user %d", user)
+		})
+	}
+}
+
 func TestEmployeeSyncRevocationHoldsForMonths(t *testing.T) {
 	w := newWorld(t)
 	w.person()

@@ -87,6 +87,6 @@ func (s *employeeSync) tellBulk(ctx workflow.Context) {
 // endOf is what a bulk run is told of a result.
 func endOf(employeeID string, r Result) activities.BulkEnd {
 	return activities.BulkEnd{
-		EmployeeID: employeeID, Outcome: r.Outcome, Reason: r.Reason, UserID: r.OneLoginID, MissingManager: r.MissingManager,
+		EmployeeID: employeeID, Outcome: r.Outcome, Reason: r.Reason, UserID: r.OneLoginID, Changed: r.Changed, MissingManager: r.MissingManager,
 	}
 }

@@ -62,7 +62,9 @@ func (b *Inbox) Add(e employee.Event, now time.Time) {
 	switch {
 	case e.Type == employee.EventDeleted:
 		b.Signs.Deleted = true
-		b.DeletedEmail = e.Email
+		if e.Email != "" { // one that names none does not unsay the other
+			b.DeletedEmail = e.Email
+		}
 	case e.Type == employee.EventLeft || e.Type == employee.EventInactivated:
 		b.Signs.Leaving = true
 	case e.Type.Activates():

@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"bob-onelogin/activities"
@@ -339,6 +340,8 @@ func (w *world) run(now time.Time, input workflows.EmployeeSyncInput, events []e
 	w.env = suite.NewTestWorkflowEnvironment()
 	w.env.SetStartTime(now)
 	w.env.SetTestTimeout(30 * time.Second)
+	// A machine that is busy with other tests is no deadlock.
+	w.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second})
 	w.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: workflows.EmployeeWorkflowID(w.id), TaskQueue: workflows.TaskQueue})
 	workflows.Register(w.env, workflows.Options{SettleDelay: settle, Observe: func(l workflows.Look) { w.looks = append(w.looks, l) }})
 	w.acts.RegisterGeneral(w.env)

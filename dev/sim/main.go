@@ -41,6 +41,8 @@ type flags struct {
 	WebhookURL      string        `name:"webhook-url" default:"http://127.0.0.1:8080/webhooks/bob" help:"Where Bob sends webhooks; empty: nowhere."`
 	WebhookSecret   string        `default:"sim-webhook-secret" help:"What Bob signs them with."`
 	WebhookAttempts int           `default:"${attempts}" help:"Attempts before Bob gives a webhook up; the default lasts about ten minutes."`
+	WebhookRetry    time.Duration `default:"${retry}" help:"Pause before the second attempt; it doubles with each, up to --webhook-retry-most. Moving the clock shortens it."`
+	WebhookMost     time.Duration `name:"webhook-retry-most" default:"${retryMost}" help:"The longest pause between two attempts."`
 	StaleFor        time.Duration `default:"0s" help:"How long Bob's reads show what was before a write, up to 20s."`
 	PerMinute       int           `default:"${perMinute}" help:"Bob's limit of calls per endpoint and minute; negative: none."`
 	AutoLifecycle   bool          `help:"Let Bob's clock make employees of hires on their start date, and leavers on their last day."`
@@ -66,6 +68,9 @@ func (f *flags) Validate() error {
 	}
 	if f.WebhookAttempts < 1 {
 		errs = append(errs, errors.New("--webhook-attempts must be positive"))
+	}
+	if f.WebhookRetry <= 0 || f.WebhookMost < f.WebhookRetry {
+		errs = append(errs, errors.New("--webhook-retry must be positive, and --webhook-retry-most no shorter"))
 	}
 	if f.BudgetWindow < time.Second {
 		errs = append(errs, errors.New("--budget-window must be a second or more"))
@@ -119,6 +124,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		ServiceUserID: f.BobUser,
 		Token:         f.BobToken,
 		Attempts:      f.WebhookAttempts,
+		RetryFirst:    f.WebhookRetry,
+		RetryMost:     f.WebhookMost,
 		Settings:      f.bobSettings(),
 	}, control.New(clock))
 	oneloginServer := onelogin.New(onelogin.Config{
@@ -168,6 +175,8 @@ func parse(args []string, out io.Writer) (f *flags, helped bool, err error) {
 		kong.Exit(func(int) { helped = true }),
 		kong.Vars{
 			"attempts":  fmt.Sprint(bob.DefaultAttempts),
+			"retry":     bob.DefaultRetryFirst.String(),
+			"retryMost": bob.DefaultRetryMost.String(),
 			"perMinute": fmt.Sprint(bob.DefaultPerMinute),
 		},
 	)

@@ -267,7 +267,8 @@ func (d *Dispatcher) Ended(ctx context.Context, employeeID string) (activities.B
 	var failed *temporal.WorkflowExecutionError
 	switch {
 	case err == nil:
-		end.Outcome, end.Reason, end.UserID, end.MissingManager = result.Outcome, result.Reason, result.OneLoginID, result.MissingManager
+		end.Outcome, end.Reason, end.UserID = result.Outcome, result.Reason, result.OneLoginID
+		end.Changed, end.MissingManager = result.Changed, result.MissingManager
 	case errors.As(err, &gone):
 		end.Reason = resultGone
 	case errors.As(err, &failed):

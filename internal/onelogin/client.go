@@ -52,7 +52,7 @@ type Client struct {
 	http     *http.Client
 	limiter  *rate.Limiter
 	tokens   *tokens
-	budget   ledger
+	budget   *ledger
 	users    *breaker
 	sessions *breaker
 	now      func() time.Time
@@ -79,6 +79,7 @@ func New(cfg Config) (*Client, error) {
 		base:    base,
 		http:    cfg.httpClient(),
 		limiter: rate.NewLimiter(rate.Limit(cfg.MaxRPS), max(1, int(cfg.MaxRPS/2))),
+		budget:  newLedger(),
 		now:     cfg.Now,
 	}
 	c.users = newBreaker(c.now, func(*AuthError) bool { return true })
@@ -103,6 +104,9 @@ type request struct {
 	list, noBody bool
 	// sessions puts the call behind the breaker of its own.
 	sessions bool
+	// ticket counts the call against the hourly budget; nil for a token, which
+	// takes nothing from it.
+	ticket *ticket
 }
 
 // answer is a whole 2xx answer.
@@ -137,8 +141,13 @@ func (c *Client) guarded(ctx context.Context, r request, guard *breaker) (answer
 	if err := c.wait(ctx, r.op); err != nil {
 		return answer{}, err
 	}
+	var err error
+	if r.ticket, err = c.budget.take(ctx, r.op, c.now); err != nil {
+		return answer{}, err
+	}
+	defer c.budget.settle(r.ticket, nil)
 	var a answer
-	err := guard.do(r.op, func() (err error) {
+	err = guard.do(r.op, func() (err error) {
 		a, err = c.authorized(ctx, r, guard)
 		return err
 	})
@@ -258,7 +267,7 @@ func (c *Client) send(ctx context.Context, r request, authorize func(*http.Reque
 		return answer{}, broken(ctx, Failure{Op: r.op}, sent.Load(), err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	c.budget.recordHeader(resp.Header, c.now())
+	c.budget.settle(r.ticket, budgetIn(resp.Header, c.now()))
 
 	a := answer{op: r.op, status: resp.StatusCode, header: resp.Header}
 	limit := int64(maxBody)

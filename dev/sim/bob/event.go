@@ -32,7 +32,7 @@ type Event struct {
 
 	Count      int              `json:"count"`      // so many events, 1 when 0
 	Duplicates int              `json:"duplicates"` // each goes out so many times more
-	Delay      control.Duration `json:"delay"`      // before the first attempt, in real time
+	Delay      control.Duration `json:"delay"`      // before the first attempt
 	// Shuffle lets deliveries leave in another order than they came in, past
 	// those already queued for the employee.
 	Shuffle bool `json:"shuffle"`

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"bob-onelogin/dev/sim/control"
 )
 
 const (
@@ -52,6 +54,7 @@ type parcel struct {
 // side. A lane is an employee's, or one of its own for what may be overtaken.
 type mail struct {
 	settings    func() Settings
+	clock       *control.Clock // of the pauses between attempts
 	attempts    int
 	first, most time.Duration
 	client      *http.Client
@@ -67,12 +70,13 @@ type mail struct {
 	disorder    *rand.Rand
 }
 
-func newMail(cfg Config, settings func() Settings) *mail {
+func newMail(cfg Config, clock *control.Clock, settings func() Settings) *mail {
 	ctx, cancel := context.WithCancel(context.Background())
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = maxPosts
 	m := &mail{
 		settings: settings,
+		clock:    clock,
 		attempts: cfg.Attempts,
 		first:    cfg.RetryFirst,
 		most:     cfg.RetryMost,
@@ -160,12 +164,13 @@ func (m *mail) run(lane string) {
 
 // deliver tries until the parcel is accepted or given up.
 func (m *mail) deliver(p *parcel) {
-	wait, more := p.delay, m.first
-	for attempt := 1; m.pause(wait); attempt++ {
+	due, pause := m.clock.Elapsed()+p.delay, m.first
+	for attempt := 1; m.clock.Wait(m.ctx, due); attempt++ {
 		status := m.post(p.body)
 		ok := status/100 == 2
 		m.mu.Lock()
 		p.Status, p.Attempts, p.Delivered = status, attempt, ok
+		due, pause = m.clock.Elapsed()+pause, min(2*pause, m.most)
 		m.mu.Unlock()
 		if ok {
 			return
@@ -173,26 +178,10 @@ func (m *mail) deliver(p *parcel) {
 		if attempt == m.attempts {
 			break
 		}
-		wait, more = more, min(2*more, m.most)
 	}
 	m.mu.Lock()
 	p.GivenUp = true
 	m.mu.Unlock()
-}
-
-// pause reports false when the stand-in was closed meanwhile.
-func (m *mail) pause(d time.Duration) bool {
-	if d == 0 {
-		return m.ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-m.ctx.Done():
-		return false
-	}
 }
 
 // post sends a signed body to where webhooks go now; 0 means no answer.

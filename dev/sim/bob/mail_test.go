@@ -11,12 +11,14 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"bob-onelogin/dev/sim/bob"
+	"bob-onelogin/dev/sim/control"
 )
 
 const secret = "test-webhook-secret"
@@ -203,6 +205,32 @@ func TestWebhookRetry(t *testing.T) {
 			require.Equal(t, "[]\n", s.do("GET", "/_sim/events", "").body)
 		})
 	}
+}
+
+// TestWebhookRetryByTheClock gives an hour of attempts up in no time.
+func TestWebhookRetryByTheClock(t *testing.T) {
+	var posts atomic.Int64
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		posts.Add(1)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer down.Close()
+	clock := control.NewClock()
+	b := bob.New(bob.Config{
+		Settings: bob.Settings{WebhookURL: down.URL}, Attempts: 4, RetryFirst: 10 * time.Minute, RetryMost: 30 * time.Minute,
+	}, control.New(clock))
+	defer b.Close()
+	require.NoError(t, b.Queue(bob.Event{Type: "employee.left", EmployeeID: "1"}))
+	attempts := func(n int) func() bool { return func() bool { return b.Deliveries()[0].Attempts == n } }
+	for n, pause := range []time.Duration{10 * time.Minute, 20 * time.Minute, 30 * time.Minute} {
+		require.Eventually(t, attempts(n+1), 5*time.Second, time.Millisecond)
+		clock.Advance(-time.Hour)
+		clock.Advance(pause - time.Minute) // not yet
+		require.Equal(t, int64(n+1), posts.Load())
+		clock.Advance(time.Minute)
+	}
+	require.Eventually(t, func() bool { return b.Deliveries()[0].GivenUp }, 5*time.Second, time.Millisecond)
+	require.Equal(t, bob.Delivery{Type: "employee.left", EmployeeID: "1", Status: 503, Attempts: 4, GivenUp: true}, b.Deliveries()[0])
 }
 
 func TestWebhookWithoutAnAnswer(t *testing.T) {

@@ -31,8 +31,9 @@ type Config struct {
 	ServiceUserID string
 	Token         string
 
-	// Attempts, RetryFirst and RetryMost shape the retry of webhooks, in real
-	// time; zero means the defaults above.
+	// Attempts, RetryFirst and RetryMost shape the retry of webhooks: moving the
+	// clock forwards brings the next attempt nearer. Zero means the defaults
+	// above.
 	Attempts   int
 	RetryFirst time.Duration
 	RetryMost  time.Duration
@@ -126,7 +127,7 @@ func New(cfg Config, ctl *control.Control) *Server {
 		staff:    newStaff(),
 		lists:    newLists(),
 	}
-	s.mail = newMail(cfg, s.Settings)
+	s.mail = newMail(cfg, s.clock, s.Settings)
 
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]http.HandlerFunc{

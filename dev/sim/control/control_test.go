@@ -395,3 +395,43 @@ func TestConcurrentUse(t *testing.T) {
 		t.Errorf("%d refused of %v, want 10 of 40", refused.Load(), s.Calls())
 	}
 }
+
+func TestClockWait(t *testing.T) {
+	waiting := func(ctx context.Context, c *control.Clock, d time.Duration) <-chan bool {
+		until, done := c.Elapsed()+d, make(chan bool, 1)
+		go func() { done <- c.Wait(ctx, until) }()
+		return done
+	}
+	t.Run("real time goes by", func(t *testing.T) {
+		if !<-waiting(t.Context(), control.NewClock(), time.Millisecond) {
+			t.Error("want true")
+		}
+	})
+	t.Run("moved forwards, with a move back between", func(t *testing.T) {
+		c := control.NewClock()
+		done := waiting(t.Context(), c, 2*time.Hour)
+		c.Advance(time.Hour)
+		c.Set(time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC))
+		c.Advance(59 * time.Minute)
+		select {
+		case <-done:
+			t.Fatal("a minute is left")
+		default:
+		}
+		c.Advance(time.Minute)
+		if !<-done {
+			t.Error("want true")
+		}
+	})
+	t.Run("the context ends", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := waiting(ctx, control.NewClock(), time.Hour)
+		cancel()
+		if <-done {
+			t.Error("want false")
+		}
+		if <-waiting(ctx, control.NewClock(), 0) {
+			t.Error("with nothing to wait for: want false")
+		}
+	})
+}
