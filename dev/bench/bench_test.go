@@ -210,8 +210,8 @@ func TestWorldIsInLineButForWhoIsChanged(t *testing.T) {
 
 func TestZonesAreMadeInWhichADayBegins(t *testing.T) {
 	for name, at := range map[string]time.Time{
-		"in the morning": time.Date(2026, 3, 10, 4, 5, 6, 0, time.UTC),
-		"in the evening": time.Date(2026, 3, 10, 20, 5, 6, 0, time.UTC),
+		"in the morning": time.Date(2026, 3, 10, 4, 5, 0, 0, time.UTC),
+		"in the evening": time.Date(2026, 3, 10, 20, 5, 6, 7, time.UTC),
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, env, err := makeMidnight(t.TempDir(), at)
@@ -220,7 +220,10 @@ func TestZonesAreMadeInWhichADayBegins(t *testing.T) {
 			loc, err := time.LoadLocationFromTZData("Soon", zoneFile(int32(m.day.Sub(m.at)/time.Second)))
 			require.NoError(t, err)
 			y, mo, d := m.day.Date()
-			require.True(t, time.Date(y, mo, d, 0, 0, 0, 0, loc).Equal(at))
+			require.True(t, time.Date(y, mo, d, 0, 0, 0, 0, loc).Equal(m.at))
+			require.False(t, m.at.Before(at))
+			require.Less(t, m.at.Sub(at), time.Minute)
+			require.Zero(t, m.at.Second())
 		})
 	}
 }

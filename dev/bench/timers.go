@@ -61,10 +61,11 @@ type midnight struct {
 	day time.Time
 }
 
-// makeMidnight writes a zone in which a day begins at the given moment, and
-// returns what the worker is told of it.
+// makeMidnight writes a zone in which a day begins at the next whole minute, and
+// returns what the worker is told of it. Times in JSON have no room for an
+// offset in seconds.
 func makeMidnight(zones string, at time.Time) (m midnight, env []string, err error) {
-	m = midnight{at: at.Truncate(time.Second)}
+	m = midnight{at: at.Add(time.Minute - 1).Truncate(time.Minute)}
 	m.day = m.at.Add(12 * time.Hour).UTC().Truncate(24 * time.Hour)
 	east := int32(m.day.Sub(m.at) / time.Second)
 	name := fmt.Sprintf("Soon%d", m.at.Unix())
@@ -94,9 +95,10 @@ func zoneFile(east int32) []byte {
 }
 
 // wait has people wait for a midnight, and returns how late each was written.
+// dawn is what becomes of them in Bob as the day begins.
 func (b *bench) wait(
 	ctx context.Context, w *world, zones string, event employee.EventType, state workflows.SyncState,
-	bring func(day time.Time, i int) (string, error), attribute string,
+	bring func(day time.Time, i int) (string, error), dawn func(id string) error, attribute string,
 ) ([]time.Duration, error) {
 	m, env, err := makeMidnight(zones, time.Now().Add(b.ahead()))
 	if err != nil {
@@ -132,13 +134,27 @@ func (b *bench) wait(
 			return nil, fmt.Errorf("not everybody waits in time: %w", err)
 		}
 	}
+	// Bob is as far as the day is, a moment before it.
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(time.Until(m.at) - time.Second/2):
+	}
 	for _, id := range ids {
-		if _, err := s.ended(ctx, workflows.EmployeeWorkflowID(id), nil); err != nil {
+		if err := dawn(id); err != nil {
 			return nil, err
 		}
 	}
-	return w.written(ids, attribute, m.at)
+	var late []time.Duration
+	err = until(ctx, time.Until(m.at)+writtenWithin, func() error {
+		late, err = w.written(ids, attribute, m.at)
+		return err
+	})
+	return late, err
 }
+
+// writtenWithin is how late the last may be.
+const writtenWithin = 5 * time.Minute
 
 // written is how long after a moment each person's user was written, by an
 // attribute that OneLogin sets.
@@ -155,7 +171,7 @@ func (w *world) written(ids []string, attribute string, after time.Time) ([]time
 			return nil, fmt.Errorf("when the user of employee %s was written: %w", id, err)
 		}
 		if at.Before(after) {
-			return nil, fmt.Errorf("the user of employee %s was written %s too early", id, after.Sub(at))
+			return nil, fmt.Errorf("the user of employee %s was written last %s before", id, after.Sub(at))
 		}
 		late[i] = at.Sub(after)
 	}
@@ -173,6 +189,8 @@ func (b *bench) starts(ctx context.Context, w *world, zones string) ([]time.Dura
 			"work":     map[string]any{"startDate": day.Format(time.DateOnly), "site": nil, "siteId": nil},
 			"internal": map[string]any{"status": "Inactive", "lifecycleStatus": "hired"},
 		})
+	}, func(id string) error {
+		return w.put(id, map[string]any{"internal": map[string]any{"status": "Active", "lifecycleStatus": "employed"}})
 	}, "created_at")
 }
 
@@ -184,10 +202,11 @@ func (b *bench) leaves(ctx context.Context, w *world, zones string) ([]time.Dura
 	}
 	return b.wait(ctx, w, zones, employee.EventUpdated, workflows.Leaving, func(day time.Time, i int) (string, error) {
 		return working[i], w.put(working[i], map[string]any{
-			"work":     map[string]any{"site": nil, "siteId": nil},
+			// Who starts today in Bob would do so at the same midnight.
+			"work":     map[string]any{"site": nil, "siteId": nil, "startDate": day.AddDate(-1, 0, 0).Format(time.DateOnly)},
 			"employee": map[string]any{"lastDayOfWork": day.AddDate(0, 0, -1).Format(time.DateOnly)},
 		})
-	}, "updated_at")
+	}, func(string) error { return nil }, "updated_at")
 }
 
 // bareTimers has bare workflows wait for one moment.
