@@ -93,9 +93,21 @@ cluster-bench: $(CLI) bin/temporal-server bin/temporal-sql-tool ## Measure bulk 
 	go build -o bin/bench ./dev/bench
 	bin/cluster --cli "$(or $(TEMPORAL_CLI),bin/temporal)" bin/bench $(or $(ARGS),bulk parents scale)
 
+SEEDS ?= 200
+SEED ?= 1
+PARALLEL ?= 6
+
+.PHONY: chaos
+chaos: $(CLI) ## Play SEEDS=200 schedules of faults from SEED=1 on, PARALLEL=6 at once, and hold each against what must never be
+	go build -o bin/chaos ./dev/chaos
+	exec bin/chaos --seeds $(SEEDS) --seed $(SEED) --parallel $(PARALLEL) $(ARGS)
+
 .PHONY: histories
 histories: $(CLI) ## Record anew the workflow histories that the replay tests use
 	go test ./dev/e2e -count=1 -timeout 10m -record
+
+# All three without C, so that what they share is compiled once.
+bin/temporal bin/temporal-server bin/temporal-sql-tool: export CGO_ENABLED = 0
 
 bin/temporal: dev/tools/go.mod dev/tools/go.sum
 	@echo "Building the Temporal CLI from the module proxy: minutes the first time, once."

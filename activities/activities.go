@@ -36,6 +36,8 @@ const (
 	BulkBudgetName    = "BulkBudget"
 	BulkEndsName      = "BulkEnds"
 	SendNoticesName   = "SendNotices"
+	TellDecidedName   = "TellDecided"
+	CountLinkedName   = "CountLinked"
 )
 
 // Activities are the activities of employee workflows. All fields but the
@@ -74,6 +76,8 @@ type Activities struct {
 	OtherBulk func(ctx context.Context, workflowID, runID string) (string, error)
 	// Ended returns how an employee's workflow ended; false as long as it runs.
 	Ended func(ctx context.Context, employeeID string) (BulkEnd, bool, error)
+	// Brake is asked before anybody is suspended, if the settings want it.
+	Brake Brake
 	// Notify tells people of what needs a person; nil where nobody is to be told.
 	Notify func(ctx context.Context, notices []notify.Notice) error
 	// Queue is the task queue of this process alone: whoever took a snapshot
@@ -98,6 +102,7 @@ func (a *Activities) RegisterGeneral(r worker.ActivityRegistry) {
 	r.RegisterActivityWithOptions(a.BulkSnapshot, activity.RegisterOptions{Name: BulkSnapshotName})
 	r.RegisterActivityWithOptions(a.BulkEnds, activity.RegisterOptions{Name: BulkEndsName})
 	r.RegisterActivityWithOptions(a.SendNotices, activity.RegisterOptions{Name: SendNoticesName})
+	r.RegisterActivityWithOptions(a.TellDecided, activity.RegisterOptions{Name: TellDecidedName})
 }
 
 // RegisterOwn registers what only the process can do that took a snapshot, and
@@ -113,6 +118,7 @@ func (a *Activities) RegisterOneLogin(r worker.ActivityRegistry) {
 	r.RegisterActivityWithOptions(a.EnforceStatus, activity.RegisterOptions{Name: EnforceStatusName})
 	r.RegisterActivityWithOptions(a.ReadBack, activity.RegisterOptions{Name: ReadBackName})
 	r.RegisterActivityWithOptions(a.BulkBudget, activity.RegisterOptions{Name: BulkBudgetName})
+	r.RegisterActivityWithOptions(a.CountLinked, activity.RegisterOptions{Name: CountLinkedName})
 }
 
 // HeartbeatInterval is how often a running activity tells the server that its

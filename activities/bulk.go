@@ -2,6 +2,7 @@ package activities
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	"bob-onelogin/internal/employee"
@@ -111,11 +112,58 @@ type BulkSnapshotResult struct {
 	Settled map[employee.Outcome]int `json:"settled,omitempty"`
 	// SkippedFor counts the skipped by the rule that says so.
 	SkippedFor map[string]int `json:"skippedFor,omitempty"`
+	// Unseen are users whom nothing is done about; nil where there are none, and
+	// where only some people were asked for.
+	Unseen *Unseen `json:"unseen,omitempty"`
 	// SettingsVersion identifies the settings that planned.
 	SettingsVersion string `json:"settingsVersion"`
 	// SearchAttributes says that children may be started with search attributes.
 	SearchAttributes bool        `json:"searchAttributes,omitempty"`
 	Budget           *BulkBudget `json:"budget,omitempty"`
+	// Brake is what the plan of a dry run would meet; nil where there is no brake.
+	Brake *BrakeAhead `json:"brake,omitempty"`
+}
+
+// BrakeAhead is what a dry run says of the suspension brake.
+type BrakeAhead struct {
+	// Planned is how many suspensions the plan has.
+	Planned int `json:"planned"`
+	// Used of Limit suspensions within Window are used now, so that Pass of the
+	// plan's would pass.
+	Used   int           `json:"used"`
+	Limit  int           `json:"limit"`
+	Window time.Duration `json:"window"`
+	Pass   int           `json:"pass"`
+	// Unknown: the brake could not be asked; the rest is as if nobody had been
+	// suspended.
+	Unknown bool `json:"unknown,omitempty"`
+}
+
+// String says it in a sentence.
+func (b BrakeAhead) String() string {
+	said := fmt.Sprintf("%d suspensions are planned, and %d would pass: %d of %d within %s are used", b.Planned, b.Pass, b.Used, b.Limit, b.Window)
+	if b.Unknown {
+		said = fmt.Sprintf("%d suspensions are planned, and %d would pass if nobody was suspended of late; the brake could not be asked", b.Planned, b.Pass)
+	}
+	if held := b.Planned - b.Pass; held > 0 {
+		said += fmt.Sprintf("; %d would be held until a person approves them", held)
+	}
+	return said
+}
+
+// Unseen are users who can log in and are linked to somebody whom Bob does not
+// show. That proves nothing: the service user may not see them. But a person
+// deleted from Bob looks like this where the event was lost.
+type Unseen struct {
+	Users int `json:"users"`
+	// First are the first of them, by Bob id.
+	First []UnseenUser `json:"first"`
+}
+
+// UnseenUser is one of them.
+type UnseenUser struct {
+	EmployeeID string `json:"employeeId"`
+	OneLoginID int64  `json:"oneloginId"`
 }
 
 // BulkBudget is OneLogin's hourly budget as a bulk run sees it.

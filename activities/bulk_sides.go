@@ -16,7 +16,9 @@ import (
 // listing is every OneLogin user, found as the API finds them. Users are kept
 // as they were answered, encoded, and decoded when looked at.
 type listing struct {
-	users      rows
+	users rows
+	// active counts those that are linked and not suspended.
+	active     int
 	places     map[int64]int
 	byExternal map[string][]int
 	byEmail    map[string][]int
@@ -39,6 +41,9 @@ func (l *listing) add(u onelogin.User) error {
 	place := l.users.len()
 	if err := l.users.add(u.Attributes()); err != nil {
 		return fmt.Errorf("keep a listed user: %w", err)
+	}
+	if linkedAndActive(u) {
+		l.active++
 	}
 	l.places[u.ID()] = place
 	index := func(by map[string][]int, key string) {

@@ -13,6 +13,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/mapping"
@@ -41,7 +42,9 @@ type candidate struct {
 	// the person; leaving, where the person's access has ended.
 	user             int64
 	claimed, leaving bool
-	item             json.RawMessage
+	// suspends: the plan suspends the person.
+	suspends bool
+	item     json.RawMessage
 }
 
 // snapshots holds those of this process by id, which names a run.
@@ -187,7 +190,58 @@ func (a *Activities) readEverybody(ctx context.Context, in BulkSnapshotInput, t 
 	out.TakenAt, out.Employees, out.Users = at, len(r.staff.ids), r.Users
 	out.SettingsVersion, out.SearchAttributes = r.settings.Version, a.SearchAttributes()
 	out.Budget = a.budget(r.settings.Limits)
+	if out.Unseen, err = r.unseen(); err != nil {
+		return nil, BulkSnapshotResult{}, err
+	}
+	if in.DryRun {
+		out.Brake = r.brakeAhead(ctx, s)
+	} else {
+		r.tellBrake(ctx)
+	}
 	return s, out, nil
+}
+
+// tellBrake tells how many linked users there are, which the listing shows for
+// nothing. Where it cannot be told, the brake goes by an older number, or by its
+// floor.
+func (r *reading) tellBrake(ctx context.Context) {
+	if r.all == nil || r.Brake == nil || !r.settings.Brake.Enabled {
+		return
+	}
+	telling, cancel := context.WithTimeout(ctx, tellWithin)
+	defer cancel()
+	if err := r.Brake.Learn(telling, r.all.active); err != nil {
+		activity.GetLogger(r.try.ctx).Warn("The suspension brake was not told how many linked users there are", "error", err)
+	}
+}
+
+// brakeAhead tells what the brake would let pass of a plan.
+func (r *reading) brakeAhead(ctx context.Context, s *snapshot) *BrakeAhead {
+	by := r.settings.Brake
+	if !by.Enabled {
+		return nil
+	}
+	ahead := BrakeAhead{Window: by.Window}
+	for _, c := range s.candidates {
+		if c.suspends {
+			ahead.Planned++
+		}
+	}
+	asking, cancel := context.WithTimeout(ctx, tellWithin)
+	defer cancel()
+	var view brake.View
+	err := errNoBrake
+	if r.Brake != nil {
+		view, err = r.Brake.Standing(asking)
+	}
+	linked := 0
+	if r.all != nil {
+		linked = r.all.active
+	}
+	view = view.Under(by, linked)
+	ahead.Unknown, ahead.Used, ahead.Limit = err != nil, view.Used, view.Limit
+	ahead.Pass = min(ahead.Planned, view.Free())
+	return &ahead
 }
 
 // going reports how far the reading is, and ends it where the run is cancelled
@@ -301,6 +355,40 @@ func (r *reading) enoughShown() error {
 		return &tooFewShownError{shown: shown, linked: len(linked), percent: percent}
 	}
 	return nil
+}
+
+// firstUnseen bounds the users who are listed as unseen.
+const firstUnseen = 20
+
+// unseen lists the users who can log in and are linked to somebody whom Bob
+// does not show. Those who are protected are known to be none of Bob's.
+func (r *reading) unseen() (*Unseen, error) {
+	if r.only != nil {
+		return nil, nil
+	}
+	var out Unseen
+	for _, id := range sortedIDs(r.all.linked()) {
+		if r.staff.shows(id) {
+			continue
+		}
+		users, err := r.all.find(r.all.byExternal, id)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range users {
+			status, known := u.Status()
+			if known && status == onelogin.StatusSuspended || r.settings.Protected.Covers(u.ID(), u.Email()) {
+				continue
+			}
+			if out.Users++; len(out.First) < firstUnseen {
+				out.First = append(out.First, UnseenUser{EmployeeID: id, OneLoginID: u.ID()})
+			}
+		}
+	}
+	if out.Users == 0 {
+		return nil, nil
+	}
+	return &out, nil
 }
 
 // plan decides about everybody and keeps those who are not in line.
@@ -479,7 +567,8 @@ func (s *snapshot) sort(v verdict, r *reading, out *BulkSnapshotResult) error {
 	s.candidates = append(s.candidates, candidate{
 		key: v.Key, manager: v.manager, missingManager: v.missingManager, item: item,
 		user: v.UserID, claimed: v.match.found && v.match.by != byLink,
-		leaving: v.Order != nil && v.Order.Decision.Phase == lifecycle.PhaseLeave,
+		leaving:  v.Order != nil && v.Order.Decision.Phase == lifecycle.PhaseLeave,
+		suspends: v.Outcome == employee.Suspended,
 	})
 	return nil
 }

@@ -306,6 +306,37 @@ func TestBulkSnapshotStopsWhereBobShowsTooFew(t *testing.T) {
 	})
 }
 
+func TestBulkSnapshotTellsWhoCanLogInUnseen(t *testing.T) {
+	w := staffed(t, 40)
+	w.stranger() // is linked to nobody
+	seen := w.employ(40)
+	suspended := w.employ(41, attrs{"status": 2})
+	protected := w.employ(42)
+	w.settings.Protected.OneLoginIDs = []int64{protected}
+	w.settings.Limits.LeastShownPercent = 0
+	hidden := append(allOf(25), nth(41), nth(42))
+	w.bobSettings(func(s *simbob.Settings) { s.HiddenPeople = hidden })
+
+	p, err := w.bulk(activities.BulkSnapshotInput{})
+	require.NoError(t, err)
+	require.Equal(t, 25, p.Unseen.Users, "neither the suspended %d nor the protected %d", suspended, protected)
+	require.Len(t, p.Unseen.First, 20)
+	for i, u := range p.Unseen.First {
+		require.Equal(t, nth(i), u.EmployeeID)
+		require.NotEqual(t, seen, u.OneLoginID)
+		require.NotZero(t, u.OneLoginID)
+	}
+
+	p, err = w.bulk(activities.BulkSnapshotInput{EmployeeIDs: []string{nth(1), nth(30)}})
+	require.NoError(t, err)
+	require.Nil(t, p.Unseen, "only these were asked for")
+
+	w.bobSettings(func(s *simbob.Settings) { s.HiddenPeople = nil })
+	p, err = w.bulk(activities.BulkSnapshotInput{})
+	require.NoError(t, err)
+	require.Nil(t, p.Unseen)
+}
+
 func TestBulkSnapshotBesideAnother(t *testing.T) {
 	w := staffed(t, 1)
 	w.other = "bulk-sync"

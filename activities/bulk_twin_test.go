@@ -169,6 +169,7 @@ func (w *world) twins(rt *rapid.T) {
 
 	w.settings = mapping.Default()
 	w.settings.Limits.LeastShownPercent = 0
+	w.settings.Brake.Enabled = false // more leave here than in any company
 	w.settings.Policy.Status = rapid.SampledFrom([]lifecycle.StatusPolicy{lifecycle.FollowBob, lifecycle.AlwaysActive, lifecycle.AlwaysSuspended}).Draw(rt, "status")
 	w.settings.Policy.Reactivate = rapid.SampledFrom([]lifecycle.ReactivatePolicy{lifecycle.ReactivateAlways, lifecycle.ReactivateOnActivation, lifecycle.ReactivateNever}).Draw(rt, "reactivate")
 	w.settings.Policy.Start.When = rapid.SampledFrom([]lifecycle.StartWhen{lifecycle.StartOnDate, lifecycle.StartOnCreation}).Draw(rt, "start")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
@@ -25,6 +26,17 @@ type EnforceStatusInput struct {
 	Listed *Listed `json:"listed,omitempty"`
 	// Desired lets the profile be compared in the same look-up.
 	Desired mapping.Desired `json:"desired,omitzero"`
+
+	// Since is when the workflow found that access has ended, EventAt when the
+	// newest event came in that said so, and Revoked says that it was an
+	// immediate revocation: what the suspension brake goes by.
+	Since   time.Time `json:"since,omitzero"`
+	EventAt time.Time `json:"eventAt,omitzero"`
+	Revoked bool      `json:"revoked,omitempty"`
+	// Run is a bulk run that has asked for the look, and AllowSuspensions how
+	// many of its people the brake lets pass beyond the limit.
+	Run              string `json:"run,omitempty"`
+	AllowSuspensions int    `json:"allowSuspensions,omitempty"`
 }
 
 // EnforceStatusResult is what was found and done.
@@ -36,6 +48,9 @@ type EnforceStatusResult struct {
 	// Rule says why, in one sentence.
 	Rule  string   `json:"rule"`
 	Notes []string `json:"notes,omitempty"`
+	// Brake is there where the suspension brake has kept the user from being
+	// suspended; Done then is hold.
+	Brake *Braked `json:"brake,omitempty"`
 	// Profile is the user where its profile differs from what Bob says.
 	Profile *onelogin.User `json:"profile,omitempty"`
 }
@@ -80,6 +95,10 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *tr
 		// An attempt that waited for long: Bob may have taken it back.
 		return EnforceStatusResult{}, errOutdated
 	case decision.Action == lifecycle.Suspend:
+		if out.Brake = a.mayPass(ctx, in, m.user.ID(), &out); out.Brake != nil {
+			out.Done = lifecycle.HoldStatus
+			return out, nil
+		}
 		t.intend(intent{Outcome: employee.Suspended})
 		suspended, err := a.OneLogin.UpdateUser(ctx, m.user.ID(), onelogin.Attributes{mapping.AttrStatus: int64(onelogin.StatusSuspended)})
 		var owner *onelogin.AccountOwnerError

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/notify"
@@ -47,7 +48,9 @@ func (n *noticingActivity) ExecuteActivity(ctx context.Context, in *interceptor.
 		return out, err
 	}
 	for _, notice := range noticesOf(in.Args[0], out, err) {
-		notice.WorkflowID = activity.GetInfo(ctx).WorkflowExecution.ID
+		if notice.WorkflowID == "" {
+			notice.WorkflowID = activity.GetInfo(ctx).WorkflowExecution.ID
+		}
 		telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellWithin)
 		if lost := n.tell(telling, notice); lost != nil {
 			activity.GetLogger(ctx).Warn("A notice is lost", "kind", notice.Kind, "error", lost)
@@ -72,7 +75,12 @@ func noticesOf(in, out any, err error) []notify.Notice {
 			return []notify.Notice{{Kind: notify.Held, EmployeeID: personOf(in)}}
 		}
 	case EnforceStatusResult:
-		if out.Found && out.Done == lifecycle.HoldStatus {
+		switch {
+		case out.Brake != nil && out.Brake.Verdict == brake.Rejected:
+			// A person knows, and wants it so.
+		case out.Brake != nil:
+			return []notify.Notice{{Kind: notify.Braked, WorkflowID: brake.WorkflowID, People: out.Brake.Held}}
+		case out.Found && out.Done == lifecycle.HoldStatus:
 			return []notify.Notice{{Kind: notify.Held, EmployeeID: personOf(in)}}
 		}
 	case BulkPageResult:

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"bob-onelogin/activities"
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/notify"
@@ -43,14 +44,25 @@ func TestWhatNeedsAPersonIsHandedOn(t *testing.T) {
 		err     error
 		want    []notify.Notice
 	}{
-		"a user that was written":             {in: active, out: activities.UpsertUserResult{Outcome: employee.Updated}},
-		"a user without a licence":            {in: active, out: activities.UpsertUserResult{Outcome: employee.Held}, want: about(notify.Held)},
-		"two users with one link":             {in: active, err: refusedAs(activities.ErrConflict), want: about(notify.Conflict)},
-		"an address that OneLogin refuses":    {in: active, err: refusedAs(activities.ErrRefused), want: about(notify.Failed)},
-		"the account owner":                   {in: active, err: refusedAs(activities.ErrAccountOwner), want: about(notify.Failed)},
-		"a leaver's profile":                  {in: left, err: refusedAs(activities.ErrRefused)},
-		"a leaver who is suspended":           {in: leaver, out: activities.EnforceStatusResult{Found: true, Done: lifecycle.Suspend}},
-		"a leaver who is protected":           {in: leaver, out: activities.EnforceStatusResult{Found: true, Done: lifecycle.HoldStatus}, want: about(notify.Held)},
+		"a user that was written":          {in: active, out: activities.UpsertUserResult{Outcome: employee.Updated}},
+		"a user without a licence":         {in: active, out: activities.UpsertUserResult{Outcome: employee.Held}, want: about(notify.Held)},
+		"two users with one link":          {in: active, err: refusedAs(activities.ErrConflict), want: about(notify.Conflict)},
+		"an address that OneLogin refuses": {in: active, err: refusedAs(activities.ErrRefused), want: about(notify.Failed)},
+		"the account owner":                {in: active, err: refusedAs(activities.ErrAccountOwner), want: about(notify.Failed)},
+		"a leaver's profile":               {in: left, err: refusedAs(activities.ErrRefused)},
+		"a leaver who is suspended":        {in: leaver, out: activities.EnforceStatusResult{Found: true, Done: lifecycle.Suspend}},
+		"a leaver who is protected":        {in: leaver, out: activities.EnforceStatusResult{Found: true, Done: lifecycle.HoldStatus}, want: about(notify.Held)},
+		"a leaver whom the brake holds": {
+			in: leaver, out: activities.EnforceStatusResult{Found: true, Done: lifecycle.HoldStatus, Brake: &activities.Braked{Verdict: brake.Held, Held: 3}},
+			want: []notify.Notice{{Kind: notify.Braked, WorkflowID: brake.WorkflowID, People: 3}},
+		},
+		"a leaver of whom the brake could not be asked": {
+			in: leaver, out: activities.EnforceStatusResult{Found: true, Done: lifecycle.HoldStatus, Brake: &activities.Braked{Verdict: brake.Unreachable}},
+			want: []notify.Notice{{Kind: notify.Braked, WorkflowID: brake.WorkflowID}},
+		},
+		"a leaver whom a person has rejected": {
+			in: leaver, out: activities.EnforceStatusResult{Found: true, Done: lifecycle.HoldStatus, Brake: &activities.Braked{Verdict: brake.Rejected}},
+		},
 		"a leaver whom two users claim":       {in: leaver, err: refusedAs(activities.ErrConflict), want: about(notify.Conflict)},
 		"a person whom Bob refuses":           {in: activities.ReadEmployeeInput{EmployeeID: personID}, err: refusedAs(activities.ErrRefused), want: about(notify.Failed)},
 		"an outage":                           {in: active, err: temporal.NewApplicationError("down", activities.ErrUnavailable)},

@@ -97,6 +97,8 @@ type world struct {
 	// questions to Temporal answer.
 	asked  [][]string
 	broken error
+	// brake is asked before anybody is suspended.
+	brake *stubBrake
 
 	mu sync.Mutex
 	// onWrite, where set, happens once, just before OneLogin sees a PUT.
@@ -110,7 +112,7 @@ const withoutWorkCell = "no work_cell"
 
 func newWorld(t *testing.T, options ...string) *world {
 	t.Helper()
-	w := &world{t: t, settings: mapping.Default()}
+	w := &world{t: t, settings: mapping.Default(), brake: &stubBrake{}}
 
 	w.bobCalls = control.New(control.NewClock())
 	w.bob = simbob.New(simbob.Config{
@@ -190,6 +192,7 @@ func (w *world) restart() {
 			return end, ended, w.broken
 		},
 		Queue: "bob-onelogin-worker/test",
+		Brake: w.brake,
 	}
 	require.NoError(w.t, w.acts.Prepare(context.Background()))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/metrics"
 	"bob-onelogin/internal/onelogin"
@@ -115,7 +116,7 @@ func own(t *testing.T) map[string]bool {
 	r.NewSyncs()
 	r.NewNotifications()
 	r.NewWebhooks().Observe("", metrics.WebhookPing, time.Millisecond)
-	r.NewSurvey().Set(dispatch.Survey{At: time.Now(), Tracked: true})
+	r.NewSurvey().Set(dispatch.Survey{At: time.Now(), Tracked: true, Brake: &brake.View{Settings: brake.DefaultSettings()}})
 
 	w := httptest.NewRecorder()
 	r.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))

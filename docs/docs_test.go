@@ -170,6 +170,16 @@ func TestMakeTargets(t *testing.T) {
 	}
 }
 
+// TestChecks: what CONTRIBUTING.md calls a check is one that a change has to pass.
+func TestChecks(t *testing.T) {
+	run := strings.Split(read(t, ".ci", "run"), "\n")
+	checks := firstCells(section(t, read(t, "CONTRIBUTING.md"), "Checks"))
+	require.Contains(t, checks, "make test")
+	for _, check := range checks {
+		require.Contains(t, run, check)
+	}
+}
+
 // TestCommands: the starter has every command that documents name.
 func TestCommands(t *testing.T) {
 	var commands []string

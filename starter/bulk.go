@@ -30,6 +30,8 @@ type bulkCommand struct {
 	Employee []string `sep:"none" placeholder:"ID" help:"Only this person, by Bob id or e-mail address. May be given several times."`
 	Window   int      `placeholder:"N" help:"How many people are dealt with at once (default 50)."`
 
+	AllowSuspensions int `placeholder:"N" help:"Let so many people of this run be suspended beyond the limit of the suspension brake."`
+
 	Of     string `name:"run" placeholder:"WORKFLOW-ID" help:"Start nothing: show this run's progress, or its result."`
 	Pause  bool   `xor:"what" help:"Have the run under way start nothing more for now."`
 	Resume bool   `xor:"what" help:"Let it go on."`
@@ -39,12 +41,12 @@ type bulkCommand struct {
 // check refuses options that do not go together.
 func (c bulkCommand) check() error {
 	steers := c.Pause || c.Resume || c.Cancel
-	chooses := c.Force || len(c.Employee) > 0 || c.Window != 0
+	chooses := c.Force || len(c.Employee) > 0 || c.Window != 0 || c.AllowSuspensions != 0
 	switch {
 	case steers && (chooses || c.Watch):
 		return errors.New("--pause, --resume and --cancel go with --run alone")
 	case c.Of != "" && (c.DryRun || c.Apply != "" || chooses):
-		return errors.New("--run shows a run that is there already: it goes with neither --dry-run nor --apply nor --force nor --employee nor --window")
+		return errors.New("--run shows a run that is there already: it goes with neither --dry-run nor --apply nor --force nor --employee nor --window nor --allow-suspensions")
 	case c.Apply != "" && (c.Force || len(c.Employee) > 0):
 		return errors.New("--apply goes with neither --force nor --employee: it is exactly one plan")
 	case (len(c.Output) > 0 || c.Values) && !c.DryRun && (c.Of == "" || steers):
@@ -63,7 +65,7 @@ func (c bulkCommand) Run(ctx context.Context, cfg config.Starter) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	in := workflows.BulkSyncInput{DryRun: c.DryRun, Force: c.Force, Window: c.Window}
+	in := workflows.BulkSyncInput{DryRun: c.DryRun, Force: c.Force, Window: c.Window, AllowSuspensions: c.AllowSuspensions}
 	for _, person := range c.Employee {
 		id, err := resolve(ctx, cfg, person)
 		if err != nil {
@@ -83,7 +85,7 @@ func (c bulkCommand) Run(ctx context.Context, cfg config.Starter) error {
 		}
 	}
 
-	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, zap.NewNop())
+	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys.Ring(), zap.NewNop())
 	if err != nil {
 		return err
 	}
@@ -122,7 +124,19 @@ func (c console) say(format string, args ...any) { fmt.Fprintf(c.err, format+"\n
 
 // agree asks a question whose answer is yes unless told otherwise.
 func (c console) agree(ctx context.Context, question string) bool {
-	fmt.Fprintf(c.err, "%s [Y/n] ", question)
+	answer := c.ask(ctx, question+" [Y/n] ")
+	return answer == "" || answer == "y" || answer == "yes"
+}
+
+// confirm asks a question whose answer is no unless told otherwise.
+func (c console) confirm(ctx context.Context, question string) bool {
+	answer := c.ask(ctx, question+" [y/N] ")
+	return answer == "y" || answer == "yes"
+}
+
+// ask returns what somebody answers, in lower case; no where nobody does.
+func (c console) ask(ctx context.Context, question string) string {
+	fmt.Fprint(c.err, question)
 	answered := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(c.in).ReadString('\n')
@@ -134,9 +148,9 @@ func (c console) agree(ctx context.Context, question string) bool {
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(c.err)
-		return false
+		return "n"
 	case answer := <-answered:
-		return answer == "" || answer == "y" || answer == "yes"
+		return answer
 	}
 }
 

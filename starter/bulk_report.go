@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"bob-onelogin/activities"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/workflows"
@@ -76,6 +77,7 @@ func printEnd(w io.Writer, v dispatch.BulkView) {
 	printOutcomes(w, *p)
 	printRepaired(w, p.Repaired)
 	printFailures(w, *p)
+	printUnseen(w, p.Unseen)
 }
 
 // printTotals prints what was read, and how long it all took.
@@ -131,6 +133,21 @@ func printRepaired(w io.Writer, r *workflows.BulkRepaired) {
 	}
 }
 
+// printUnseen prints who can log in though Bob does not show them, and what is
+// to be done where one was deleted.
+func printUnseen(w io.Writer, u *activities.Unseen) {
+	if u == nil {
+		return
+	}
+	fmt.Fprintf(w, "\nBob does not show %s who can log in, so that nothing is done about them. Look whether the service user may see them. Who was deleted from Bob is suspended by `starter sync <Bob id> --event employee.deleted`:\n", people(u.Users))
+	for _, user := range u.First {
+		fmt.Fprintf(w, "  %s  OneLogin user %d\n", user.EmployeeID, user.OneLoginID)
+	}
+	if more := u.Users - len(u.First); more > 0 {
+		fmt.Fprintf(w, "  and %d more\n", more)
+	}
+}
+
 // printFailures prints whom somebody has to look at.
 func printFailures(w io.Writer, p workflows.BulkProgress) {
 	if len(p.Failures) == 0 {
@@ -160,8 +177,12 @@ func (b *bulk) reportPlan(ctx context.Context, v dispatch.BulkView) error {
 	}
 	fmt.Fprintf(b.out, "%s. Nothing was written.\n", plan.Summary())
 	printTotals(b.out, p)
+	if p.Brake != nil && p.Brake.Planned > 0 {
+		fmt.Fprintf(b.out, "The suspension brake: %s.\n", p.Brake)
+	}
 	printOutcomes(b.out, p)
 	printFailures(b.out, p)
+	printUnseen(b.out, p.Unseen)
 	if len(b.command.Output) == 0 {
 		printPlan(b.out, plan.People, b.command.Values, v.WorkflowID)
 		return nil

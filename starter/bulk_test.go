@@ -18,6 +18,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
+	"bob-onelogin/activities"
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/employee"
@@ -474,6 +475,8 @@ func TestBulkCommandLine(t *testing.T) {
 	}{
 		{args: "bulk"},
 		{args: "bulk --watch --force --window 7", want: bulkCommand{Watch: true, Force: true, Window: 7}},
+		{args: "bulk --allow-suspensions 40", want: bulkCommand{AllowSuspensions: 40}},
+		{args: "bulk --run bulk-sync --allow-suspensions 40", err: "--run shows a run that is there already"},
 		{args: "bulk --employee 1,2 --employee 3", want: bulkCommand{Employee: []string{"1,2", "3"}}},
 		{args: "bulk --run bulk-sync", want: bulkCommand{Of: "bulk-sync"}},
 		{args: "bulk --pause --run bulk-sync", want: bulkCommand{Pause: true, Of: "bulk-sync"}},
@@ -513,6 +516,8 @@ func TestBulkCommandLine(t *testing.T) {
 func TestBulkCommandChecksFirst(t *testing.T) {
 	err := bulkCommand{Window: 10_000}.Run(t.Context(), config.Starter{})
 	require.ErrorContains(t, err, "window must lie between 1 and ")
+	err = bulkCommand{DryRun: true, AllowSuspensions: 1}.Run(t.Context(), config.Starter{})
+	require.ErrorContains(t, err, "allowSuspensions is for a run that writes")
 	err = bulkCommand{Employee: []string{"juniper"}}.Run(t.Context(), config.Starter{})
 	require.ErrorContains(t, err, "give a Bob employee id")
 	err = bulkCommand{Apply: "testdata/dry_run.golden"}.Run(t.Context(), config.Starter{})
@@ -543,6 +548,7 @@ func TestPrintEnd(t *testing.T) {
 			},
 			Omitted: 32,
 		}
+		p.Unseen = &activities.Unseen{Users: 3, First: []activities.UnseenUser{{EmployeeID: sampleID(9), OneLoginID: 60000009}, {EmployeeID: sampleID(10), OneLoginID: 60000010}}}
 	})
 	for name, view := range map[string]dispatch.BulkView{
 		"bulk_full":      {Progress: &full},

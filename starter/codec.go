@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap"
 
 	"bob-onelogin/internal/config"
+	"bob-onelogin/internal/connect"
 	"bob-onelogin/internal/logging"
 	"bob-onelogin/internal/payload"
 )
@@ -68,12 +69,14 @@ func (c codecCommand) Run(ctx context.Context, cfg config.Starter) error {
 	if c.NoAuthorization {
 		z.Warn("No authorization is asked for: whoever uses this machine can decrypt")
 	} else {
-		allowed = newGate(ctx, access, z).allowed
+		g := newGate(ctx, access, z)
+		g.tokens = cfg.Codec.TokensNow(tokensReplaced(z))
+		allowed = g.allowed
 	}
 	z.Info("Listening for Temporal's web UI and CLI", zap.String("address", listener.Addr().String()),
 		zap.Strings("keyIds", cfg.Payloads.Keys.IDs()), zap.Strings("uiOrigins", access.Origins),
 		zap.Int("tokens", len(access.Tokens)), zap.String("issuer", access.Issuer))
-	err = serve(ctx, listener, newCodecServer(cfg.Payloads.Keys.Codec(), access.Origins, allowed, z), codecPatience, z)
+	err = serve(ctx, listener, newCodecServer(cfg.Payloads.Ring(connect.KeysReplaced(z)).Codec(), access.Origins, allowed, z), codecPatience, z)
 	z.Info("Stopped")
 	return err
 }

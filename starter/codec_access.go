@@ -27,16 +27,13 @@ const (
 // gate tells who may decrypt: who has one of the bearer tokens, or is logged
 // in to the web UI, which passes on the tokens of the login.
 type gate struct {
-	tokens [][sha256.Size]byte
+	tokens func() []config.Secret
 	login  *login
 	log    *zap.Logger
 }
 
 func newGate(ctx context.Context, access config.CodecAccess, log *zap.Logger) *gate {
-	g := &gate{log: log}
-	for _, token := range access.Tokens {
-		g.tokens = append(g.tokens, sha256.Sum256([]byte(token)))
-	}
+	g := &gate{tokens: func() []config.Secret { return access.Tokens }, log: log}
 	if access.Issuer != "" {
 		g.login = newLogin(ctx, access.Issuer, access.Audience, log)
 	}
@@ -64,10 +61,22 @@ func (g *gate) allowed(r *http.Request) *refusal {
 // knows compares with every token, in a time that tells nothing about them.
 func (g *gate) knows(bearer string) bool {
 	given, found := sha256.Sum256([]byte(bearer)), 0
-	for _, token := range g.tokens {
-		found |= subtle.ConstantTimeCompare(given[:], token[:])
+	for _, token := range g.tokens() {
+		known := sha256.Sum256([]byte(token))
+		found |= subtle.ConstantTimeCompare(given[:], known[:])
 	}
 	return found == 1
+}
+
+// tokensReplaced logs what becomes of a file of tokens that has changed.
+func tokensReplaced(z *zap.Logger) func(int, error) {
+	return func(tokens int, err error) {
+		if err != nil {
+			z.Error("The changed file of tokens is not taken up; those before it stay good (CODEC_TOKENS_FILE)", zap.Int("tokens", tokens), zap.Error(err))
+			return
+		}
+		z.Info("Tokens were replaced", zap.Int("tokens", tokens))
+	}
 }
 
 // login verifies the tokens of an identity provider: signed by it, made out to

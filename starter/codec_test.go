@@ -9,14 +9,18 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -227,6 +231,45 @@ func TestCodecServerRefuses(t *testing.T) {
 	answer, text := s.ask(http.MethodGet, "/healthz", nil, nil)
 	require.Equal(t, http.StatusOK, answer.StatusCode)
 	require.Equal(t, "ok\n", text)
+}
+
+// A token that has leaked is worth nothing a second after its file is replaced.
+func TestCodecServerFollowsItsTokens(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	write := func(content string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o600)) }
+	write(codecToken)
+	cfg := config.Starter{Codec: config.Codec{Addr: ":8081", TokensFile: path}, Payloads: config.Payloads{Keys: newKeys(t)}}
+	access, err := cfg.ValidateCodec(false)
+	require.NoError(t, err)
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zapcore.InfoLevel)
+		log := zap.New(core)
+		g := newGate(t.Context(), access, log)
+		g.tokens = cfg.Codec.TokensNow(tokensReplaced(log))
+		good := func(token string) bool {
+			r := httptest.NewRequest(http.MethodPost, "/decode", nil)
+			r.Header.Set("Authorization", "Bearer "+token)
+			return g.allowed(r) == nil
+		}
+		replaced := func(content string) {
+			write(content)
+			time.Sleep(2 * time.Second) // of a clock that nobody waits for
+		}
+		require.True(t, good(codecToken))
+		require.False(t, good(otherToken))
+		replaced(codecToken + "," + otherToken)
+		require.True(t, good(codecToken))
+		require.True(t, good(otherToken))
+		replaced(otherToken)
+		require.False(t, good(codecToken))
+		require.True(t, good(otherToken))
+		replaced("short")
+		require.True(t, good(otherToken), "those before a broken file stay good")
+		require.False(t, good("short"))
+		require.Equal(t, 2, logs.FilterMessage("Tokens were replaced").Len())
+		require.Equal(t, 1, logs.FilterLevelExact(zapcore.ErrorLevel).Len())
+		require.NotContains(t, fmt.Sprint(logs.All()), otherToken)
+	})
 }
 
 func TestCodecServerAnswersTheWebUI(t *testing.T) {

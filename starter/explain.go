@@ -16,9 +16,11 @@ import (
 
 	"bob-onelogin/activities"
 	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/clients"
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/dispatch"
+	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/onelogin"
 	"bob-onelogin/internal/provisioning"
@@ -100,6 +102,7 @@ func explainPerson(ctx context.Context, cfg config.Starter, person string) (acti
 	}
 	if err == nil && d != nil {
 		e.Notes = append(e.Notes, running(ctx, d, e.EmployeeID)...)
+		e.Notes = append(e.Notes, braked(ctx, d, file.Settings().Brake, e)...)
 	}
 	return e, err
 }
@@ -132,6 +135,29 @@ func running(ctx context.Context, d *dispatch.Dispatcher, id string) []string {
 	default:
 		return nil
 	}
+}
+
+// braked tells what the suspension brake would say to a suspension, where it can
+// be asked.
+func braked(ctx context.Context, d *dispatch.Dispatcher, by brake.Settings, e activities.Explanation) []string {
+	if !by.Enabled || e.Outcome != employee.Suspended {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, temporalPatience)
+	defer cancel()
+	view, err := d.Brake(ctx, 1)
+	if err != nil {
+		return []string{"Whether the suspension brake would let this pass could not be asked: that needs a worker that polls the task queue " + workflows.TaskQueue}
+	}
+	return brakeNote(view.Under(by, 0))
+}
+
+func brakeNote(v brake.View) []string {
+	if v.Free() > 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("The suspension brake would hold this, unless it is approved already: %d of %d within %s are used; `starter brake show`",
+		v.Used, v.Limit, spell(v.Settings.Window))}
 }
 
 func (c explainCommand) explainSample(ctx context.Context, cfg config.Starter) (activities.Explanation, error) {

@@ -25,6 +25,7 @@ type cli struct {
 	Explain explainCommand `cmd:"" help:"Show what Bob says of one person, what would be decided and changed, and why; write nothing."`
 
 	Bulk     bulkCommand     `cmd:"" help:"Bring everybody in line, or show what would change; watch, pause, resume or cancel a bulk run."`
+	Brake    brakeCommand    `cmd:"" help:"Show whom the suspension brake holds, and approve or reject."`
 	Schedule scheduleCommand `cmd:"" help:"Show, set or delete the Schedule of bulk runs."`
 	Check    checkCommand    `cmd:"" help:"Check whether everything is set up: Temporal, Bob, OneLogin, the webhook secret, the settings file, the keys. Ends with 1 if something is wrong."`
 	Codec    codecCommand    `cmd:"" help:"Decrypt for Temporal's web UI and CLI on CODEC_ADDR, or make a key."`
@@ -62,7 +63,7 @@ func main() {
 	defer stop()
 	parsed := kong.Parse(&cli{},
 		kong.Name("starter"),
-		kong.Description("Starts and asks the Temporal workflows that keep OneLogin true to Bob.\nConfigured by environment variables; README.md lists them."),
+		kong.Description("Starts and asks the Temporal workflows that keep OneLogin true to Bob.\nConfigured by environment variables; README.md and docs/deployment.md list them."),
 		kong.Vars{"version": "starter " + version.String()},
 		kong.UsageOnError(),
 	)

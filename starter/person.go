@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,18 +20,24 @@ import (
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/connect"
 	"bob-onelogin/internal/dispatch"
+	"bob-onelogin/internal/employee"
 	"bob-onelogin/workflows"
 )
 
 type syncCommand struct {
 	Person  string        `arg:"" name:"id|email" help:"Bob employee id, or e-mail address."`
 	Brief   bool          `help:"Print what was done alone, without what was found and decided."`
+	Event   string        `placeholder:"TYPE" help:"Deliver an event of Bob's first that was lost, such as employee.deleted or employee.access.revoked.immediately."`
 	Timeout time.Duration `default:"30s" help:"How long to wait for the answer. The synchronisation goes on without it."`
 }
 
 // Run synchronises one person through the person's workflow. Where this process
 // has the credentials, it explains the person first.
 func (c syncCommand) Run(ctx context.Context, cfg config.Starter) error {
+	event := employee.EventType(c.Event)
+	if c.Event != "" && !slices.Contains(employee.BobEvents(), event) {
+		return fmt.Errorf("--event: Bob has no event %q; use one of %v", c.Event, employee.BobEvents())
+	}
 	id, err := resolve(ctx, cfg, c.Person)
 	if err != nil {
 		return err
@@ -40,9 +47,16 @@ func (c syncCommand) Run(ctx context.Context, cfg config.Starter) error {
 		return err
 	}
 	defer done()
-	c.explain(ctx, cfg, id)
+	if c.Event == "" {
+		c.explain(ctx, cfg, id) // which knows of no event
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
+	if c.Event != "" {
+		if err := d.Signal(ctx, id, employee.Event{Type: event, ReceivedAt: time.Now()}); err != nil {
+			return err
+		}
+	}
 	result, err := d.SyncNow(ctx, id)
 	var failed *temporal.ApplicationError
 	switch {
@@ -108,7 +122,7 @@ func (c statusCommand) Run(ctx context.Context, cfg config.Starter) error {
 
 // connected returns a dispatcher, and what closes its connection.
 func connected(ctx context.Context, cfg config.Starter) (*dispatch.Dispatcher, func(), error) {
-	c, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, zap.NewNop())
+	c, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys.Ring(), zap.NewNop())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -171,6 +185,9 @@ func printResult(w io.Writer, r workflows.Result) error {
 func printStatus(w io.Writer, v workflows.StatusView) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "Employee\t%s\n", v.EmployeeID)
+	if v.Name != "" {
+		fmt.Fprintf(t, "Name\t%s\n", v.Name)
+	}
 	fmt.Fprintf(t, "State\t%s since %s\n", v.State, when(v.Since, ""))
 	fmt.Fprintf(t, "Reason\t%s\n", v.Reason)
 	if !v.DueAt.IsZero() {

@@ -93,6 +93,11 @@ func TestStatusCommandWantsAnID(t *testing.T) {
 	require.ErrorContains(t, err, "is not a Bob employee id")
 }
 
+func TestSyncCommandKnowsBobsEvents(t *testing.T) {
+	err := syncCommand{Person: personID, Event: "employee.removed"}.Run(t.Context(), config.Starter{})
+	require.ErrorContains(t, err, `--event: Bob has no event "employee.removed"; use one of [employee.created `)
+}
+
 func TestCommandLine(t *testing.T) {
 	tests := []struct {
 		args    []string
@@ -103,6 +108,7 @@ func TestCommandLine(t *testing.T) {
 		{args: []string{"serve"}, command: "serve"},
 		{args: []string{"sync", personID}, command: "sync <id|email>", want: cli{Sync: syncCommand{Person: personID, Timeout: 30 * time.Second}}},
 		{args: []string{"sync", "--timeout=2m", email}, command: "sync <id|email>", want: cli{Sync: syncCommand{Person: email, Timeout: 2 * time.Minute}}},
+		{args: []string{"sync", personID, "--event=employee.deleted"}, command: "sync <id|email>", want: cli{Sync: syncCommand{Person: personID, Event: "employee.deleted", Timeout: 30 * time.Second}}},
 		{args: []string{"status", personID}, command: "status <id>", want: cli{Status: statusCommand{ID: personID}}},
 		{args: []string{"sync"}, err: `expected "<id|email>"`},
 		{args: []string{"status"}, err: `expected "<id>"`},
@@ -161,7 +167,7 @@ func TestPrintStatus(t *testing.T) {
 	since := time.Date(2026, 1, 8, 13, 6, 26, 0, time.UTC)
 	for name, view := range map[string]workflows.StatusView{
 		"status_full": {
-			EmployeeID: personID, State: workflows.Leaving, Since: since, DueAt: time.Date(2026, 7, 1, 23, 0, 0, 0, time.UTC),
+			EmployeeID: personID, Name: "Juniper Sample", State: workflows.Leaving, Since: since, DueAt: time.Date(2026, 7, 1, 23, 0, 0, 0, time.UTC),
 			DueFor: "leave", Zone: "Europe/London", LastRead: since.Add(30 * time.Second), Reason: "Bob says active",
 			LastOutcome: &full, PendingEvents: 2, Revoked: true, AwaitedBy: 3,
 		},

@@ -253,11 +253,19 @@ func (b *bulk) apply(ctx context.Context, p planFile) error {
 		todo = append(todo, person)
 	}
 	parts := slices.Collect(slices.Chunk(todo, workflows.MaxApply))
+	allow := b.command.AllowSuspensions
 	for i, part := range parts {
 		in := workflows.BulkSyncInput{Apply: map[string]string{}, Window: b.command.Window}
+		suspended := 0
 		for _, person := range part {
 			in.Apply[person.EmployeeID] = person.Digest
+			if person.Outcome == employee.Suspended {
+				suspended++
+			}
 		}
+		// The number is for the plan, however many runs it takes.
+		in.AllowSuspensions = min(allow, suspended)
+		allow -= in.AllowSuspensions
 		rest := ""
 		if len(parts) > 1 {
 			b.say("Part %d of %d: %s.", i+1, len(parts), people(len(part)))

@@ -59,7 +59,7 @@ func (serveCommand) Run(ctx context.Context, cfg config.Starter) error {
 	if err != nil {
 		return err
 	}
-	temporal, namespace, err := connect.TemporalLazily(cfg.Payloads.Keys, z, func(o *client.Options) {
+	temporal, namespace, err := connect.TemporalLazily(cfg.Payloads.Ring(connect.KeysReplaced(z)), z, func(o *client.Options) {
 		o.MetricsHandler = registry.SDK(workflows.OwnTaskQueue(""))
 	})
 	if err != nil {

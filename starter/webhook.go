@@ -35,9 +35,6 @@ const (
 	maxHanding = 256
 )
 
-// webhookForbidden counts deliveries from outside the allowed networks.
-const webhookForbidden metrics.WebhookResult = "forbidden"
-
 // places bounds how much goes on at once.
 type places chan struct{}
 
@@ -101,7 +98,7 @@ func (h *webhook) take(w http.ResponseWriter, r *http.Request) (employee.EventTy
 			zap.Int("status", http.StatusForbidden), zap.String("forwardedFor", string(how)))
 		w.Header().Set("Connection", "close") // the body is not waited for
 		http.Error(w, http.StatusText(http.StatusForbidden), http.StatusForbidden)
-		return "", webhookForbidden
+		return "", metrics.WebhookForbidden
 	}
 	event, result := h.read(w, r)
 	if event == nil {

@@ -120,7 +120,7 @@ func TestWebhookFromAllowedNetworksAlone(t *testing.T) {
 			}
 			require.Empty(t, e.signals)
 			require.Equal(t, "Forbidden\n", answer, "why is not for whoever it was")
-			require.Equal(t, []metrics.WebhookResult{webhookForbidden}, counted)
+			require.Equal(t, []metrics.WebhookResult{metrics.WebhookForbidden}, counted)
 			require.Len(t, e.logs.All(), 1)
 			require.Equal(t, map[string]any{"status": int64(403), "forwardedFor": string(test.logged)}, e.logs.All()[0].ContextMap(), "and who it was is in no log")
 

@@ -52,7 +52,7 @@ func newCompany(t *testing.T) *company {
 	require.NoError(t, err)
 	acts := &activities.Activities{
 		Bob: bobClient, OneLogin: oneClient, Settings: mapping.Default,
-		Signal: c.Signal, Announce: c.Announce, Recall: c.Recall,
+		Signal: c.Signal, Announce: c.Announce, Recall: c.Recall, Brake: c.NewBrake(),
 		SearchAttributes: func() bool { return false },
 	}
 	require.NoError(t, acts.Prepare(t.Context()))

@@ -1,5 +1,5 @@
 // Command worker runs the workflows and activities that keep OneLogin true to
-// Bob. It is configured by environment variables; README.md lists them.
+// Bob. It is configured by environment variables; README.md and docs/deployment.md list them.
 package main
 
 import (
@@ -78,7 +78,7 @@ func main() {
 	defer stop()
 	parsed := kong.Parse(&cli{},
 		kong.Name("worker"),
-		kong.Description("Runs the workflows and activities that keep OneLogin true to Bob.\nConfigured by environment variables; README.md lists them."),
+		kong.Description("Runs the workflows and activities that keep OneLogin true to Bob.\nConfigured by environment variables; README.md and docs/deployment.md list them."),
 		kong.Vars{"version": "worker " + version.String()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
@@ -133,7 +133,7 @@ func run(ctx context.Context, environ []string) error {
 	}()
 	process := uuid.NewString()
 	identity := identityOf(process)
-	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Keys, z, func(o *client.Options) {
+	temporal, namespace, err := connect.Temporal(ctx, cfg.Payloads.Ring(connect.KeysReplaced(z)), z, func(o *client.Options) {
 		o.Identity, o.MetricsHandler = identity, registry.SDK(workflows.OwnTaskQueue(""))
 	})
 	if err != nil {
@@ -157,6 +157,7 @@ func run(ctx context.Context, environ []string) error {
 		Waiting:          dispatcher.Waiting,
 		OtherBulk:        dispatcher.OtherBulk,
 		Ended:            dispatcher.Ended,
+		Brake:            dispatcher.NewBrake(),
 		Queue:            workflows.OwnTaskQueue(process),
 		PageLimit:        cfg.OneLogin.PageLimit,
 		SearchAttributes: func() bool { return dispatcher.Tracked(ctx) },

@@ -24,6 +24,8 @@ const (
 	bulkNews = 20 * time.Hour
 	// authClass is the class of calls whose access was refused.
 	authClass = "auth"
+	// brakedAgain is how often one process says that the brake holds people.
+	brakedAgain = time.Hour
 )
 
 // watcher looks at what no single activity sees: what waits in the namespace,
@@ -40,6 +42,8 @@ type watcher struct {
 	refused chan struct{}
 
 	failing bool
+	// brakedAt is when it was said last that the brake holds people.
+	brakedAt time.Time
 }
 
 // observers returns what the clients tell of their calls: they are counted, and
@@ -97,11 +101,22 @@ func (w *watcher) survey(ctx context.Context) {
 	}
 	w.failing = false
 	w.show(s)
+	w.tellOfBraked(ctx, s)
 	for _, end := range s.BulkEnds {
 		if stopped(end.Status) && s.At.Sub(end.At) < bulkNews {
 			w.notify(ctx, notify.Notice{Kind: notify.BulkStopped, WorkflowID: end.WorkflowID, RunID: end.RunID, Status: end.Status})
 		}
 	}
+}
+
+// tellOfBraked tells of people whom the brake holds, hour by hour: nobody else
+// does, once their events are answered.
+func (w *watcher) tellOfBraked(ctx context.Context, s dispatch.Survey) {
+	if s.Brake == nil || s.Brake.Held == 0 || s.At.Sub(w.brakedAt) < brakedAgain {
+		return
+	}
+	w.brakedAt = s.At
+	w.notify(ctx, notify.Notice{Kind: notify.Braked, WorkflowID: workflows.BrakeWorkflowID, People: s.Brake.Held})
 }
 
 // stopped tells the ends of a bulk run that nobody has asked for.

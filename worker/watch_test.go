@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/metrics"
 	"bob-onelogin/internal/notify"
@@ -64,6 +65,30 @@ func TestWatcherTellsOfBulkRunsThatStopped(t *testing.T) {
 	}
 	require.Equal(t, []string{"3 failed", "4 timed_out", "5 terminated"}, runs, "neither asked for nor old news")
 	require.Len(t, w.shown, 1)
+}
+
+// As long as the brake holds people, it is said every hour.
+func TestWatcherTellsOfPeopleWhomTheBrakeHolds(t *testing.T) {
+	w := newWatched()
+	now := time.Now()
+	look := func(after time.Duration, held int) {
+		w.survey = dispatch.Survey{At: now.Add(after), Brake: &brake.View{Held: held}}
+		w.watcher.survey(t.Context())
+	}
+	look(0, 0)
+	look(time.Minute, 3)
+	look(2*time.Minute, 195)
+	look(time.Hour+time.Minute, 195)
+	look(3*time.Hour, 0)
+	w.survey = dispatch.Survey{At: now.Add(4 * time.Hour)} // no worker answers for it
+	w.watcher.survey(t.Context())
+	close(w.told)
+	var people []int
+	for n := range w.told {
+		require.Equal(t, notify.Notice{Kind: notify.Braked, WorkflowID: "suspension-brake", People: n.People}, n)
+		people = append(people, n.People)
+	}
+	require.Equal(t, []int{3, 195}, people)
 }
 
 func TestWatcherSaysOnceThatItCannotLook(t *testing.T) {

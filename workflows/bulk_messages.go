@@ -59,12 +59,15 @@ type BulkSyncInput struct {
 	// only these changes are made, and only to people whose state is still the
 	// one that was planned from.
 	Apply map[string]string `json:"apply,omitempty"`
+	// AllowSuspensions lets so many people of this run be suspended beyond the
+	// limit of the suspension brake. They count as the others do.
+	AllowSuspensions int `json:"allowSuspensions,omitempty"`
 	// State is there only when a run continues another.
 	State *BulkState `json:"state,omitempty"`
 }
 
 // bulkKeys are the keys of the input, as they must be written.
-var bulkKeys = []string{"dryRun", "force", "employeeIds", "window", "apply", "state"}
+var bulkKeys = []string{"dryRun", "force", "employeeIds", "window", "allowSuspensions", "apply", "state"}
 
 // UnmarshalJSON refuses unknown keys by their names: a misspelt dryRun must
 // not become a real run.
@@ -81,7 +84,7 @@ func (in *BulkSyncInput) UnmarshalJSON(b []byte) error {
 	}
 	if len(unknown) > 0 {
 		slices.Sort(unknown)
-		return fmt.Errorf("the input has unknown keys: %s; use %s", strings.Join(unknown, ", "), strings.Join(bulkKeys[:4], ", "))
+		return fmt.Errorf("the input has unknown keys: %s; use %s", strings.Join(unknown, ", "), strings.Join(bulkKeys[:5], ", "))
 	}
 	type plain BulkSyncInput
 	return json.Unmarshal(b, (*plain)(in))
@@ -126,6 +129,12 @@ func (in *BulkSyncInput) Validate() error {
 	}
 	if in.Apply != nil && (in.DryRun || in.Force || len(in.EmployeeIDs) > 0) {
 		mistakes = append(mistakes, "apply goes with neither dryRun nor force nor employeeIds: it is exactly one plan")
+	}
+	if in.AllowSuspensions < 0 {
+		mistakes = append(mistakes, "allowSuspensions must not be negative")
+	}
+	if in.AllowSuspensions > 0 && in.DryRun {
+		mistakes = append(mistakes, "allowSuspensions is for a run that writes: a dry run suspends nobody")
 	}
 	if len(mistakes) > 0 {
 		return fmt.Errorf("bulk run: %s", strings.Join(mistakes, "; "))
@@ -191,12 +200,19 @@ type BulkProgress struct {
 	// the rest.
 	Failures        []BulkFailure `json:"failures,omitempty"`
 	FailuresOmitted int           `json:"failuresOmitted,omitempty"`
+	// Unseen are users who can log in and are linked to somebody whom Bob does
+	// not show; nil where there are none, and where only some people were asked
+	// for.
+	Unseen *activities.Unseen `json:"unseen,omitempty"`
 	// Pass counts the passes, from 1; those after the first link managers.
 	Pass int `json:"pass,omitempty"`
 	// Reserve is how many of OneLogin's calls an hour are left to live events.
 	Reserve int `json:"reserve,omitempty"`
 	// Budget is what was left of OneLogin's hour when last looked at.
 	Budget *int `json:"budget,omitempty"`
+	// Brake is what a dry run would meet: the suspensions that it plans, and what
+	// the suspension brake would let pass; nil where there is no brake.
+	Brake *activities.BrakeAhead `json:"brake,omitempty"`
 	// PlanPages is how many pages the query plan has.
 	PlanPages int    `json:"planPages,omitempty"`
 	Settings  string `json:"settings,omitempty"`
@@ -318,4 +334,9 @@ type FromBulk struct {
 	ManagerID      string `json:"managerId,omitempty"`
 	ManagerUserID  int64  `json:"managerUserId,omitempty"`
 	ManagerFollows bool   `json:"managerFollows,omitempty"`
+	// Run names the bulk run, whatever it was continued as, where
+	// AllowSuspensions says how many of its people may be suspended beyond the
+	// brake's limit.
+	Run              string `json:"run,omitempty"`
+	AllowSuspensions int    `json:"allowSuspensions,omitempty"`
 }

@@ -40,11 +40,11 @@ func (b *bulkSync) takeSnapshot(ctx workflow.Context) error {
 	b.Snapshot = taken
 	s, p := &b.Snapshot, &b.Progress
 	b.learnBudget(s.Budget)
-	p.Phase, p.Settings = BulkRunning, s.SettingsVersion
+	p.Phase, p.Settings, p.Brake = BulkRunning, s.SettingsVersion, s.Brake
 	if again {
 		// Whoever is left comes after those who were dealt with; how many they
 		// are is told with the next page.
-		s.Settled, s.SkippedFor, b.recount = nil, nil, true
+		s.Settled, s.SkippedFor, s.Unseen, b.recount = nil, nil, nil, true
 		return nil
 	}
 	p.Employees, p.Users, p.Total = s.Employees, s.Users, s.Items
@@ -54,7 +54,8 @@ func (b *bulkSync) takeSnapshot(ctx workflow.Context) error {
 	for _, rule := range workflow.DeterministicKeys(s.SkippedFor) {
 		p.SkippedFor[rule] += s.SkippedFor[rule]
 	}
-	s.Settled, s.SkippedFor = nil, nil
+	p.Unseen = s.Unseen
+	s.Settled, s.SkippedFor, s.Unseen = nil, nil, nil
 	return nil
 }
 

@@ -133,6 +133,23 @@ func TestBulkStartsManagersFirst(t *testing.T) {
 	})
 }
 
+// TestBulkAllowsSuspensions: its people tell the brake one number, whichever run
+// of the chain starts them.
+func TestBulkAllowsSuspensions(t *testing.T) {
+	b := newBench(t, 2)
+	_, err := b.play(workflows.BulkSyncInput{AllowSuspensions: 7})
+	require.NoError(t, err)
+	one, two := b.given[idOf(0)][0], b.given[idOf(1)][0]
+	require.Equal(t, 7, one.AllowSuspensions)
+	require.NotEmpty(t, one.Run)
+	require.Equal(t, one.Run, two.Run)
+
+	b = newBench(t, 1)
+	_, err = b.play(workflows.BulkSyncInput{})
+	require.NoError(t, err)
+	require.Empty(t, b.given[idOf(0)][0].Run)
+}
+
 func TestBulkSignalsWhoeverRunsAlready(t *testing.T) {
 	b := newBench(t, 3)
 	b.running = people(1)
@@ -211,6 +228,9 @@ func TestBulkListsTheFirstFailures(t *testing.T) {
 	require.Equal(t, "OneLogin refused the address", out.Failures[5].Reason, "one sentence, without Temporal's account")
 	details := b.details()
 	require.Contains(t, details, "both carry Bob id \\| 0")
+	for n := range 2 {
+		require.Contains(t, details, "\n| "+idOf(n)+" | ", "one form of id, whether a workflow was started or not")
+	}
 	require.Contains(t, details, "and 6 more")
 	require.NotContains(t, b.started, idOf(0))
 }
@@ -717,6 +737,7 @@ func TestBulkTellsItsProgress(t *testing.T) {
 	b.child = takes(time.Minute)
 	b.snapshot.Employees, b.snapshot.Users = 500, 490
 	b.snapshot.Settled = map[employee.Outcome]int{employee.Unchanged: 490}
+	b.snapshot.Unseen = &activities.Unseen{Users: 3, First: []activities.UnseenUser{{EmployeeID: idOf(900), OneLoginID: 60000900}}}
 	b.story[150*time.Second] = func() {
 		p := b.progress()
 		require.Equal(t, workflows.BulkRunning, p.Phase)
@@ -731,6 +752,7 @@ func TestBulkTellsItsProgress(t *testing.T) {
 		for _, line := range []string{
 			"**Bulk run: running**", "Bob shows 500 people, OneLogin 490 users; 10 were found out of line.",
 			"| Dealt with | 4 of 10 (40%) |", "| Running now | 2 |", "| Rate | 2 a minute |", "| created | 4 |", "| unchanged | 490 |", "| Settings | default |",
+			"| Can log in, and Bob does not show them | 3 |", "| Bob id " + idOf(900) + " | OneLogin user 60000900 |", "| | and 2 more |",
 		} {
 			require.Contains(t, details, line)
 		}
@@ -739,6 +761,7 @@ func TestBulkTellsItsProgress(t *testing.T) {
 	out, err := b.play(workflows.BulkSyncInput{Window: 2})
 	require.NoError(t, err)
 	require.Contains(t, b.details(), "**Bulk run: done**")
+	require.Equal(t, b.snapshot.Unseen, out.Unseen)
 	require.Zero(t, out.EndsAt)
 	require.False(t, out.EndedAt.IsZero())
 }
@@ -807,9 +830,11 @@ func TestBulkInput(t *testing.T) {
 		{name: "everything as documented", input: `{"dryRun":false,"force":false,"employeeIds":[],"window":50}`},
 		{name: "a plan", input: encoded(workflows.BulkSyncInput{Apply: plan(3)})},
 		{name: "no object", input: `[]`, says: []string{"must be a JSON object"}},
-		{name: "misspelt keys", input: `{"dryrun":true,"Force":true,"window":5}`, says: []string{`unknown keys: "Force", "dryrun"`, "dryRun, force, employeeIds, window"}},
+		{name: "misspelt keys", input: `{"dryrun":true,"Force":true,"window":5}`, says: []string{`unknown keys: "Force", "dryrun"`, "dryRun, force, employeeIds, window, allowSuspensions"}},
 		{name: "a window of none", input: `{"window":-1}`, says: []string{"window must lie between 1 and 500"}},
 		{name: "a window that is too large", input: `{"window":501}`, says: []string{"window must lie between 1 and 500"}},
+		{name: "suspensions that a dry run cannot have", input: `{"dryRun":true,"allowSuspensions":3}`, says: []string{"allowSuspensions is for a run that writes"}},
+		{name: "less than no suspensions", input: `{"allowSuspensions":-3}`, says: []string{"allowSuspensions must not be negative"}},
 		{name: "ids that are none", input: `{"employeeIds":["employee/1","a@b",""],"window":501}`, says: []string{"3 of the employee ids are not Bob ids", "window"}},
 		{name: "too many ids", input: encoded(workflows.BulkSyncInput{EmployeeIDs: many(5001)}), says: []string{"holds 5001 ids"}},
 		{name: "too many changes", input: encoded(workflows.BulkSyncInput{Apply: plan(workflows.MaxApply + 1)}), says: []string{"holds 4001 changes"}},

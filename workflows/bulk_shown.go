@@ -81,6 +81,9 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 		if p.Budget != nil {
 			write("| OneLogin's hour | %d calls left when last told, %d of them kept for live events |\n", *p.Budget, p.Reserve)
 		}
+		if p.Brake != nil && p.Brake.Planned > 0 {
+			write("| Suspension brake | %s |\n", p.Brake)
+		}
 		write("| Settings | %s |\n", p.Settings)
 	}
 	if r := p.Repaired; r != nil {
@@ -93,19 +96,25 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 		}
 	}
 	if len(p.Failures) > 0 {
-		write("\n| Needs somebody | |\n|---|---|\n")
+		write("\n| Bob id | Needs somebody |\n|---|---|\n")
 		for _, f := range p.Failures {
-			id := f.WorkflowID
-			if id == "" {
-				id = f.EmployeeID
-			}
-			write("| %s | %s: %s |\n", id, f.Outcome, strings.ReplaceAll(f.Reason, "|", "\\|"))
+			// A person whom nothing was started for has no workflow to name.
+			write("| %s | %s: %s |\n", f.EmployeeID, f.Outcome, strings.ReplaceAll(f.Reason, "|", "\\|"))
 		}
 		if p.FailuresOmitted > 0 {
 			write("| | and %d more |\n", p.FailuresOmitted)
 		}
 	}
-	s.WriteString(detailsEnd)
+	if u := p.Unseen; u != nil {
+		write("\n| Can log in, and Bob does not show them | %d |\n|---|---|\n", u.Users)
+		for _, user := range u.First {
+			write("| Bob id %s | OneLogin user %d |\n", user.EmployeeID, user.OneLoginID)
+		}
+		if more := u.Users - len(u.First); more > 0 {
+			write("| | and %d more |\n", more)
+		}
+	}
+	s.WriteString(DetailsEnd)
 	workflow.SetCurrentDetails(ctx, s.String())
 }
 

@@ -262,15 +262,20 @@ func (b *bulkSync) begin(ctx workflow.Context, item activities.BulkItem) {
 func (b *bulkSync) startChild(ctx workflow.Context, item activities.BulkItem) {
 	id := item.Key.EmployeeID
 	apart, _ := workflow.NewDisconnectedContext(ctx)
+	name := ""
+	if item.Order != nil {
+		name = nameInOneLogin(item.Order.Desired)
+	}
 	o := workflow.ChildWorkflowOptions{
 		WorkflowID: EmployeeWorkflowID(id), TaskQueue: TaskQueue,
 		ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		StaticSummary:     "Bob employee " + id + " → OneLogin",
+		StaticSummary:     EmployeeSummary(id, name),
 	}
 	in := EmployeeSyncInput{Bulk: &FromBulk{
 		ReportTo: workflow.GetInfo(ctx).WorkflowExecution.ID, Order: item.Order,
 		ManagerID: item.ManagerID, ManagerUserID: item.ManagerUserID, ManagerFollows: item.AwaitsManager,
 	}}
+	in.Bulk.Run, in.Bulk.AllowSuspensions = b.allowance(ctx)
 	if b.Snapshot.SearchAttributes {
 		in.Shown = Syncing
 		if item.Order != nil && item.Order.Decision.Phase == lifecycle.PhaseLeave {
@@ -293,12 +298,23 @@ func (b *bulkSync) startChild(ctx workflow.Context, item activities.BulkItem) {
 	})
 }
 
+// allowance is what this run's people may tell the suspension brake. All runs
+// that continue one another have one number.
+func (b *bulkSync) allowance(ctx workflow.Context) (run string, suspensions int) {
+	if b.in.AllowSuspensions == 0 {
+		return "", 0
+	}
+	info := workflow.GetInfo(ctx)
+	return info.WorkflowExecution.ID + "/" + info.FirstRunID, b.in.AllowSuspensions
+}
+
 // joinRunning tells a workflow that runs already to look again. It answers to
 // whatever keeps it; this run need not wait for that.
 func (b *bulkSync) joinRunning(ctx workflow.Context, item activities.BulkItem) {
 	id := item.Key.EmployeeID
 	apart, _ := workflow.NewDisconnectedContext(ctx)
 	event := employee.Event{Type: employee.EventBulk, ReceivedAt: workflow.Now(ctx)}
+	event.Run, event.AllowSuspensions = b.allowance(ctx)
 	told := workflow.SignalExternalWorkflow(apart, EmployeeWorkflowID(id), "", EventSignal, event)
 	b.changes.AddFuture(told, func(f workflow.Future) {
 		if err := f.Get(ctx, nil); err != nil {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -65,6 +66,8 @@ type employeeSync struct {
 	endsAt time.Time
 	// look is what the pass has come to so far; nothing where it has not acted.
 	look Look
+	// held: the brake has kept the person from being suspended in this pass.
+	held bool
 }
 
 // alarm is the one long-running timer of a run.
@@ -99,6 +102,7 @@ func (s *employeeSync) setup(ctx workflow.Context, in EmployeeSyncInput) error {
 	s.learnShown(ctx, in)
 	if in.Bulk != nil {
 		s.bulk, s.ReportTo = in.Bulk, in.Bulk.ReportTo
+		s.Run, s.AllowSuspensions = in.Bulk.Run, in.Bulk.AllowSuspensions
 	}
 	if s.Since.IsZero() {
 		s.State, s.Since = Syncing, workflow.Now(ctx)
@@ -186,6 +190,11 @@ func (s *employeeSync) take(ctx workflow.Context, e employee.Event) {
 	case e.Type == employee.EventUnlicensed:
 		s.EmployeeState.Inbox.Ask()
 		return
+	case e.Type == employee.EventDecided:
+		s.decided(ctx)
+		return
+	case e.Type == employee.EventBulk && e.Run != "":
+		s.Run, s.AllowSuspensions = e.Run, e.AllowSuspensions
 	case e.Type == employee.EventAccessRevoked && !earlierThan(e.TriggeredAt, s.Last.ActivatedAt):
 		s.Revoked, s.RevokedAt = true, e.TriggeredAt
 	case e.Type.Activates() && !earlierThan(e.TriggeredAt, s.RevokedAt):
@@ -362,7 +371,7 @@ func (s *employeeSync) pass(ctx workflow.Context) {
 	// does one that a stream of events has put off long enough.
 	final := settled || taken.Now || s.wakeIsDue(now) || taken.PutOffLongEnough(now, s.settle(ctx))
 	s.EmployeeState.Inbox = Inbox{}
-	s.look, s.endsAt = Look{}, s.accessEnds(now, taken)
+	s.look, s.endsAt, s.held = Look{}, s.accessEnds(now, taken), false
 	err := s.readAndAct(ctx, taken, final)
 
 	overtaken := errors.Is(err, errOvertaken)
@@ -382,6 +391,7 @@ func (s *employeeSync) pass(ctx workflow.Context) {
 	} else {
 		s.Failure = ""
 	}
+	s.spendRun()
 	s.observe(ctx, err)
 	s.answered = asked
 	s.describe(ctx)
@@ -397,6 +407,8 @@ func (s *employeeSync) failed(ctx workflow.Context, err error) {
 	switch soon := now.Add(lifecycle.Recheck); {
 	case s.Revoked:
 		s.Wake = Wake{At: soon, Zone: s.Wake.Zone, Why: wakeRevocation}
+	case s.Braked != nil:
+		s.Wake = Wake{At: soon, Zone: s.Wake.Zone, Why: wakeBrake}
 	case !s.wakeIsDue(now):
 	case now.Before(s.Wake.Target):
 		s.Wake.At = earlier(s.Wake.Target, soon)
@@ -413,12 +425,16 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 		EmployeeID: s.employeeID, Now: workflow.Now(ctx), Signs: taken.Signs,
 		Revoked: s.Revoked, RevokedAt: s.RevokedAt, DeletedEmail: taken.DeletedEmail,
 	}
+	s.remindOfDeletion(&in)
 	priority := priorityLive
 	switch {
 	case taken.Urgent || s.Wake.Why == wakeLeave:
 		priority = priorityLeaver
 	case taken.Bulk:
 		priority, in.Together = priorityLater, true
+	case s.Braked != nil:
+		// Decisions are about many at once, and Bob answers few calls a minute.
+		priority, in.Together = priorityLeaver, true
 	}
 	options := callOptions("", "Read the employee from Bob", priority)
 	revokedNow := s.Revoked && taken.Urgent
@@ -432,7 +448,7 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 		// found by its link alone; the settled look reads again.
 		s.Wake = Wake{At: in.Now.Add(lifecycle.Recheck), Zone: s.Wake.Zone, Why: wakeRevocation}
 		s.look.Phase = lifecycle.PhaseLeave
-		return s.leave(ctx, sight{ReadEmployeeResult: activities.ReadEmployeeResult{Decision: lifecycle.Decision{
+		return s.leave(ctx, taken, sight{ReadEmployeeResult: activities.ReadEmployeeResult{Decision: lifecycle.Decision{
 			Phase: lifecycle.PhaseLeave, Standing: lifecycle.StandingLeft,
 			Reason: "Bob revoked this person's access with immediate effect, and could not be read: " + sentence(err),
 		}}})
@@ -440,6 +456,7 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 		return err
 	}
 	s.Tracked = s.Tracked || read.SearchAttributes
+	s.Name = cmp.Or(nameInBob(read.Record), s.Name)
 	s.Revoked = s.Revoked && !read.RevocationOutdated
 	s.Read.At, s.Read.Decision, s.Read.Settings = in.Now, read.Decision, read.SettingsVersion
 	s.look.Phase = read.Decision.Phase
@@ -466,7 +483,7 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 	if err := s.act(ctx, taken, seen); err != nil {
 		return err
 	}
-	s.Read.ActedOn = read.Digest
+	s.actedOn(read.Digest)
 	if read.Decision.BobSaidInactive {
 		s.Revoked = false
 	}
@@ -518,10 +535,15 @@ func (s *employeeSync) see(ctx workflow.Context, seen *sight) error {
 		return nil
 	}
 	local := workflow.WithLocalActivityOptions(ctx, pureOptions("Map Bob's fields to OneLogin's attributes"))
-	return workflow.ExecuteLocalActivity(local, activities.MapFieldsName, seen.Record).Get(ctx, &seen.desired)
+	err := workflow.ExecuteLocalActivity(local, activities.MapFieldsName, seen.Record).Get(ctx, &seen.desired)
+	s.Name = cmp.Or(s.Name, nameInOneLogin(seen.desired))
+	return err
 }
 
 func (s *employeeSync) act(ctx workflow.Context, taken Inbox, seen sight) error {
+	if seen.Decision.Phase != lifecycle.PhaseLeave {
+		s.release(ctx)
+	}
 	switch d := seen.Decision; d.Phase {
 	case lifecycle.PhaseWait:
 		s.report(Result{Outcome: employee.Scheduled, Reason: d.Reason, Notes: d.Notes})
@@ -530,7 +552,7 @@ func (s *employeeSync) act(ctx workflow.Context, taken Inbox, seen sight) error 
 		s.report(Result{Outcome: employee.Skipped, Reason: d.Reason, Notes: d.Notes})
 		return nil
 	case lifecycle.PhaseLeave:
-		return s.leave(ctx, seen)
+		return s.leave(ctx, taken, seen)
 	default:
 		return s.provision(ctx, taken, seen)
 	}
@@ -581,9 +603,10 @@ func (s *employeeSync) provision(ctx workflow.Context, taken Inbox, seen sight) 
 
 // leave ends access first and touches the profile afterwards, if at all: a
 // refused profile is said and stands in nobody's way.
-func (s *employeeSync) leave(ctx workflow.Context, seen sight) error {
+func (s *employeeSync) leave(ctx workflow.Context, taken Inbox, seen sight) error {
 	desired := seen.desired
 	in := activities.EnforceStatusInput{EmployeeID: s.employeeID, Email: seen.Address, Desired: desired, Listed: seen.listed, OutOfScope: seen.Decision.OutOfScope}
+	s.forBrake(ctx, taken, &in)
 	if email, ok := desired.Value(mapping.AttrEmail); ok {
 		in.Email = email
 	}
@@ -601,11 +624,17 @@ func (s *employeeSync) leave(ctx workflow.Context, seen sight) error {
 		OneLoginID: out.User.ID, Outcome: leaverOutcome(out),
 		Reason: seen.Decision.Reason + ": " + out.Rule, Notes: slices.Concat(seen.Decision.Notes, out.Notes),
 	}
+	if out.Brake != nil {
+		s.hold(ctx, taken, *out.Brake)
+		s.report(result)
+		return nil
+	}
 	if out.Done == lifecycle.Suspend {
 		s.acted, s.Last = true, s.Last.WithSuspension(true)
 		s.suspended(ctx)
 		result.Changed = []string{mapping.AttrStatus}
 	}
+	s.release(ctx)
 	s.report(result)
 	if out.Profile != nil && desired.Missing == "" {
 		if err := s.updateLeaversProfile(ctx, desired, out, &result); err != nil {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 
 	"go.temporal.io/sdk/temporal"
@@ -27,6 +28,7 @@ func (s *employeeSync) passForBulk(ctx workflow.Context) {
 	if o.Decision.Phase == lifecycle.PhaseLeave {
 		s.endsAt = workflow.GetInfo(ctx).WorkflowStartTime
 	}
+	s.Name = cmp.Or(nameInOneLogin(o.Desired), s.Name)
 	s.showSyncing(ctx)
 	s.Read = LastRead{At: o.ReadAt, Decision: o.Decision, Settings: o.SettingsVersion}
 	s.Last = o.Last
@@ -46,9 +48,10 @@ func (s *employeeSync) passForBulk(ctx workflow.Context) {
 	case err != nil:
 		s.failed(ctx, err)
 	default:
-		s.Read.ActedOn = o.Digest
+		s.actedOn(o.Digest)
 	}
 	s.lastErr = err
+	s.spendRun()
 	s.observe(ctx, err)
 	s.describe(ctx)
 }

@@ -140,15 +140,28 @@ type EmployeeState struct {
 	ReportTo string `json:"reportTo,omitempty"`
 	// AwaitedBy lists reports that wait for this person's OneLogin user.
 	AwaitedBy []string `json:"awaitedBy,omitempty"`
+	// LeftAt is when it was found that access has ended, as long as that has not
+	// been seen to: it tells one leaving from the next.
+	LeftAt time.Time `json:"leftAt,omitzero"`
+	// Braked is there while the suspension brake keeps the person from being
+	// suspended.
+	Braked *Braked `json:"braked,omitempty"`
+	// Run is a bulk run that has asked for a look which has not ended, and
+	// AllowSuspensions how many of its people the brake lets pass.
+	Run              string `json:"run,omitempty"`
+	AllowSuspensions int    `json:"allowSuspensions,omitempty"`
 	// Last is for the next synchronisation.
 	Last activities.LastSync `json:"last,omitzero"`
 	// Result is the outcome so far.
 	Result Result `json:"result,omitzero"`
 	// Failure is the sentence of a failed synchronisation that did not end
 	// the workflow because something is still waited for.
-	Failure string    `json:"failure,omitempty"`
-	State   SyncState `json:"state,omitempty"`
-	Since   time.Time `json:"since,omitzero"`
+	Failure string `json:"failure,omitempty"`
+	// Name is how the person is called, as far as that was read; it is shown to
+	// people and decides nothing.
+	Name  string    `json:"name,omitempty"`
+	State SyncState `json:"state,omitempty"`
+	Since time.Time `json:"since,omitzero"`
 	// Tracked: the namespace has this program's search attributes. Shown and
 	// ShownDue are what they are set to.
 	Tracked  bool      `json:"tracked,omitempty"`
@@ -163,7 +176,7 @@ type Wake struct {
 	// look in between.
 	Target time.Time `json:"target,omitzero"`
 	Zone   string    `json:"zone,omitempty"`
-	// Why is "start", "leave" or "revocation".
+	// Why is "start", "leave", "revocation" or "brake".
 	Why string `json:"why,omitempty"`
 }
 
@@ -201,11 +214,13 @@ type Result struct {
 
 // StatusView is the answer to the status query.
 type StatusView struct {
-	EmployeeID string    `json:"employeeId"`
-	State      SyncState `json:"state"`
-	Since      time.Time `json:"since"`
+	EmployeeID string `json:"employeeId"`
+	// Name is how the person is called; empty before Bob was read.
+	Name  string    `json:"name,omitempty"`
+	State SyncState `json:"state"`
+	Since time.Time `json:"since"`
 	// DueAt is the next moment that is waited for, DueFor what for ("settle",
-	// "start", "leave", "revocation"), and Zone the person's time zone.
+	// "start", "leave", "revocation", "brake"), and Zone the person's time zone.
 	DueAt  time.Time `json:"dueAt,omitzero"`
 	DueFor string    `json:"dueFor,omitempty"`
 	Zone   string    `json:"zone,omitempty"`

@@ -23,9 +23,11 @@ const (
 	// NotifyDelay lets notices of the same moment go into one message.
 	NotifyDelay = 10 * time.Second
 	// notifyAgain is how long nothing is told twice. What is still so after
-	// that is told again: a decision that nobody takes, weekly.
-	notifyAgain     = 24 * time.Hour
-	notifyHeldAgain = 7 * 24 * time.Hour
+	// that is told again: a decision that nobody takes, weekly, but hourly where
+	// it keeps people logged in who have left.
+	notifyAgain       = 24 * time.Hour
+	notifyHeldAgain   = 7 * 24 * time.Hour
+	notifyBrakedAgain = time.Hour
 	// maxTold bounds what is remembered. What is forgotten may be told again.
 	maxTold = 5000
 	// sendPatience is how long a message is tried: after that it is old news.
@@ -82,17 +84,20 @@ func notifyWorkflow(ctx workflow.Context, in NotifyInput) error {
 func (n *notifier) receive(ctx workflow.Context) {
 	var notice notify.Notice
 	for n.signals.ReceiveAsync(&notice) {
-		n.take(notice)
+		n.take(workflow.Now(ctx), notice)
 		notice = notify.Notice{}
 	}
 	workflow.SetCurrentDetails(ctx, fmt.Sprintf("%d notice(s) to tell; %d were told of late and are not told again.", len(n.Pending), len(n.Told)))
 }
 
-func (n *notifier) take(notice notify.Notice) {
+func (n *notifier) take(now time.Time, notice notify.Notice) {
 	key := notice.Key()
-	told := slices.ContainsFunc(n.Told, func(t Told) bool { return t.Key == key })
-	pending := slices.ContainsFunc(n.Pending, func(p notify.Notice) bool { return p.Key() == key })
-	if notice.Kind != "" && !told && !pending && len(n.Pending) < maxTold {
+	told := slices.ContainsFunc(n.Told, func(t Told) bool { return t.Key == key && now.Before(t.Until) })
+	pending := slices.IndexFunc(n.Pending, func(p notify.Notice) bool { return p.Key() == key })
+	if pending >= 0 {
+		n.Pending[pending].People = max(n.Pending[pending].People, notice.People)
+	}
+	if notice.Kind != "" && !told && pending < 0 && len(n.Pending) < maxTold {
 		n.Pending = append(n.Pending, notice)
 	}
 }
@@ -128,8 +133,11 @@ func (n *notifier) send(ctx workflow.Context) {
 	}
 	for _, notice := range batch {
 		again := notifyAgain
-		if notice.Kind == notify.Held {
+		switch notice.Kind {
+		case notify.Held:
 			again = notifyHeldAgain
+		case notify.Braked:
+			again = notifyBrakedAgain
 		}
 		n.Told = append(n.Told, Told{Key: notice.Key(), Until: workflow.Now(ctx).Add(again)})
 	}
@@ -145,7 +153,7 @@ func (n *notifier) wait(ctx workflow.Context) {
 	selector.AddReceive(n.signals, func(c workflow.ReceiveChannel, _ bool) {
 		var notice notify.Notice
 		if c.ReceiveAsync(&notice) {
-			n.take(notice)
+			n.take(workflow.Now(ctx), notice)
 		}
 	})
 	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})

@@ -22,6 +22,8 @@ type crier struct {
 	t    *testing.T
 	env  *testsuite.TestWorkflowEnvironment
 	told [][]string
+	// people are the numbers that were told.
+	people []int
 	// down is how many posts fail.
 	down int
 }
@@ -43,6 +45,9 @@ func newCrier(t *testing.T) *crier {
 		var keys []string
 		for _, n := range notices {
 			keys = append(keys, n.Key())
+			if n.People > 0 {
+				c.people = append(c.people, n.People)
+			}
 		}
 		c.told = append(c.told, keys)
 		return nil
@@ -137,4 +142,20 @@ func TestNotifyWithNothingToTellEnds(t *testing.T) {
 	c.env.ExecuteWorkflow(workflows.NotifyName, workflows.NotifyInput{})
 	require.NoError(t, c.env.GetWorkflowError())
 	require.Empty(t, c.told)
+}
+
+// TestHeldByTheBrakeIsToldHourly: one message with the newest number, and again
+// as long as it goes on.
+func TestHeldByTheBrakeIsToldHourly(t *testing.T) {
+	c := newCrier(t)
+	braked := func(n int) notify.Notice {
+		return notify.Notice{Kind: notify.Braked, WorkflowID: workflows.BrakeWorkflowID, People: n}
+	}
+	c.after(0, braked(1), braked(17), braked(3), held("1"))
+	c.after(30*time.Minute, braked(20))
+	c.after(61*time.Minute, braked(21))
+	c.env.ExecuteWorkflow(workflows.NotifyName, workflows.NotifyInput{})
+	require.NoError(t, c.env.GetWorkflowError())
+	require.Equal(t, [][]string{{"braked/suspension-brake", "held/1"}, {"braked/suspension-brake"}}, c.told)
+	require.Equal(t, []int{17, 21}, c.people)
 }

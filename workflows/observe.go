@@ -24,8 +24,12 @@ func (s *employeeSync) accessEnds(now time.Time, taken Inbox) time.Time {
 
 // suspended notes how long a leaver could still log in.
 func (s *employeeSync) suspended(ctx workflow.Context) {
-	if !s.endsAt.IsZero() {
-		s.look.Late = max(workflow.Now(ctx).Sub(s.endsAt), time.Millisecond)
+	ends := s.endsAt
+	if s.Braked != nil {
+		ends = earliest(ends, s.Braked.EndsAt)
+	}
+	if !ends.IsZero() {
+		s.look.Late = max(workflow.Now(ctx).Sub(ends), time.Millisecond)
 	}
 }
 

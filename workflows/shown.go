@@ -15,6 +15,7 @@ const (
 	wakeStart      = "start"
 	wakeLeave      = "leave"
 	wakeRevocation = "revocation"
+	wakeBrake      = "brake"
 )
 
 // summary is the one line that the web UI shows beside the timer.
@@ -27,6 +28,8 @@ func (w Wake) summary() string {
 			return "Access ends " + w.moment(w.At)
 		}
 		return "Look at Bob again; access ends " + w.moment(w.Target)
+	case wakeBrake:
+		return "Look at Bob and ask the suspension brake again " + w.moment(w.At)
 	default:
 		return "Look at Bob again; an immediate revocation holds"
 	}
@@ -53,8 +56,16 @@ func (s *employeeSync) showWaiting(ctx workflow.Context) {
 	case s.Wake.At.IsZero():
 		state = endState(s.Result.Outcome)
 	}
+	if s.Wake.Why == wakeBrake {
+		// What is waited for is a person; the next look is no moment of theirs.
+		state = Held
+	}
 	if s.Failure != "" {
 		state = Failed
+	}
+	if s.Wake.Why == wakeBrake {
+		s.setState(ctx, state, time.Time{})
+		return
 	}
 	s.setState(ctx, state, s.Wake.shown())
 }
@@ -139,7 +150,7 @@ func (s *employeeSync) keepsDue(state SyncState) bool {
 // status answers the query.
 func (s *employeeSync) status() (StatusView, error) {
 	v := StatusView{
-		EmployeeID: s.employeeID, State: s.State, Since: s.Since, LastRead: s.Read.At,
+		EmployeeID: s.employeeID, Name: s.Name, State: s.State, Since: s.Since, LastRead: s.Read.At,
 		Reason: s.reason(), PendingEvents: s.EmployeeState.Inbox.Count, Revoked: s.Revoked, AwaitedBy: len(s.AwaitedBy),
 		Zone: s.Read.Decision.Zone,
 	}
@@ -173,15 +184,18 @@ func (s *employeeSync) reason() string {
 	}
 }
 
-// detailsEnd is an empty paragraph: the web UI's frame is a margin too low for
-// what it shows, and would cut off the last line of a table.
-const detailsEnd = "\n\u00a0\n"
+// DetailsEnd is an empty paragraph: the web UI's frame is a margin too low for
+// the details that it shows, and would cut off their last line.
+const DetailsEnd = "\n\u00a0\n"
 
 // describe writes the current details that the web UI shows on the workflow's
 // page.
 func (s *employeeSync) describe(ctx workflow.Context) {
 	var b strings.Builder
 	write := func(format string, args ...any) { b.WriteString(fmt.Sprintf(format, args...)) }
+	if s.Name != "" {
+		write("**%s**, Bob employee %s\n\n", markdown.Replace(s.Name), s.employeeID)
+	}
 	write("**%s** since %s\n\n%s.\n", s.State, moment(s.Since, "UTC"), strings.TrimSuffix(s.reason(), "."))
 	if !s.Wake.At.IsZero() {
 		write("\n- Next: %s\n", s.Wake.summary())
@@ -208,7 +222,7 @@ func (s *employeeSync) describe(ctx workflow.Context) {
 			write("\n> %s\n", note)
 		}
 	}
-	b.WriteString(detailsEnd)
+	b.WriteString(DetailsEnd)
 	workflow.SetCurrentDetails(ctx, b.String())
 }
 

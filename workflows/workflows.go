@@ -60,5 +60,6 @@ func Register(r worker.WorkflowRegistry, o Options) {
 	}, workflow.RegisterOptions{Name: EmployeeSyncName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	r.RegisterWorkflowWithOptions(bulkSyncWorkflow, workflow.RegisterOptions{Name: BulkSyncName, VersioningBehavior: workflow.VersioningBehaviorPinned})
 	r.RegisterWorkflowWithOptions(readBackWorkflow, workflow.RegisterOptions{Name: ReadBackName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
+	r.RegisterWorkflowWithOptions(suspensionBrakeWorkflow, workflow.RegisterOptions{Name: SuspensionBrakeName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 	r.RegisterWorkflowWithOptions(notifyWorkflow, workflow.RegisterOptions{Name: NotifyName, VersioningBehavior: workflow.VersioningBehaviorAutoUpgrade})
 }

@@ -71,6 +71,8 @@ type world struct {
 	// be read.
 	last   activities.LastSync
 	onRead func()
+	// brake is asked before anybody is suspended.
+	brake *stubBrake
 
 	mu      sync.Mutex
 	signals []signal
@@ -92,7 +94,7 @@ type signal struct {
 
 func newWorld(t *testing.T, change ...func(*mapping.Settings)) *world {
 	t.Helper()
-	w := &world{t: t, id: personID, settings: mapping.Default()}
+	w := &world{t: t, id: personID, settings: mapping.Default(), brake: &stubBrake{}}
 	london, err := time.LoadLocation("Europe/London")
 	require.NoError(t, err)
 	w.settings.Policy.Zones.Default = london
@@ -138,6 +140,7 @@ func newWorld(t *testing.T, change ...func(*mapping.Settings)) *world {
 		},
 		Recall:           func(context.Context, string) (activities.LastSync, error) { return w.last, nil },
 		SearchAttributes: func() bool { return false },
+		Brake:            w.brake,
 	}
 	require.NoError(t, w.acts.Prepare(context.Background()))
 	return w
@@ -347,6 +350,12 @@ func (w *world) run(now time.Time, input workflows.EmployeeSyncInput, events []e
 	w.acts.RegisterGeneral(w.env)
 	w.acts.RegisterOneLogin(w.env)
 	w.show()
+	w.brake.now = w.env.Now
+	w.env.OnSignalExternalWorkflow(mock.Anything, workflows.BrakeWorkflowID, "", workflows.DropSignal, workflows.NotHeld{EmployeeID: w.id}).
+		Return(func(string, string, string, string, any) error {
+			w.brake.drop(w.id)
+			return nil
+		})
 
 	w.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
 		if info.ActivityType.Name == activities.ReadEmployeeName && w.onRead != nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"bob-onelogin/dev/ports"
 )
 
 // databaseUser owns the databases, as it does in docker-compose.yml.
@@ -77,11 +78,11 @@ func startPostgres(ctx context.Context, dir string) (*postgres, error) {
 		return nil, fmt.Errorf("postgres --version: %w", err)
 	}
 	p.version = strings.TrimSpace(string(version))
-	ports, err := freePorts(1)
+	port, err := ports.Free(1)
 	if err != nil {
 		return nil, err
 	}
-	p.port = ports[0]
+	p.port = port[0]
 	server := command("postgres", "-D", tables, "-k", data, "-h", "127.0.0.1", "-p", strconv.Itoa(p.port),
 		// Nothing here is to outlive the machine.
 		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200")
@@ -148,25 +149,3 @@ func unprivileged() (*syscall.Credential, error) {
 }
 
 func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
-
-// Ports of servers lie below those that the system gives to whoever asks for
-// any, so that none is taken while its server is down; and Temporal's tables
-// have no room for higher ones.
-const lowestPort, highestPort = 20000, 32000
-
-// freePorts returns ports that nobody had a moment ago.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	for range 100 * n {
-		port := lowestPort + mathrand.IntN(highestPort-lowestPort)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		defer l.Close() // held until all are picked, so that none is picked twice
-		if ports = append(ports, port); len(ports) == n {
-			return ports, nil
-		}
-	}
-	return nil, fmt.Errorf("there are not %d free ports from %d to %d", n, lowestPort, highestPort)
-}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"text/template"
 	"time"
+
+	"bob-onelogin/dev/ports"
 )
 
 // namespace is the one that docker-compose.yml makes; the end-to-end tests make
@@ -47,11 +49,11 @@ func newServer(dir string, o options, database *postgres) (*server, error) {
 		}
 		*path = absolute
 	}
-	ports, err := freePorts(8)
+	free, err := ports.Free(8)
 	if err != nil {
 		return nil, err
 	}
-	s.address = fmt.Sprintf("127.0.0.1:%d", ports[0])
+	s.address = fmt.Sprintf("127.0.0.1:%d", free[0])
 	password, err := os.ReadFile(database.passwordFile)
 	if err != nil {
 		return nil, err
@@ -59,7 +61,7 @@ func newServer(dir string, o options, database *postgres) (*server, error) {
 	var config bytes.Buffer
 	err = template.Must(template.New("server.yaml").Parse(serverConfig)).Execute(&config, map[string]any{
 		"Database": fmt.Sprintf("127.0.0.1:%d", database.port), "User": databaseUser, "Password": strings.TrimSpace(string(password)),
-		"Ports": ports, "DynamicConfig": filepath.Join(dir, "dynamicconfig.yaml"),
+		"Ports": free, "DynamicConfig": filepath.Join(dir, "dynamicconfig.yaml"),
 	})
 	if err != nil {
 		return nil, err

@@ -108,7 +108,7 @@ func TestBulkLeavesABudgetToLiveEvents(t *testing.T) {
 	s := newBulkStack(t, 20, withSim("--hourly-budget", "600"))
 	s.hires(700)
 	run := s.begin()
-	s.eventually("the budget is waited for", 2*time.Minute, func() bool {
+	s.eventually("the budget is waited for", 5*time.Minute, func() bool {
 		return strings.Contains(s.progress().Waiting, "waiting for OneLogin's budget until")
 	})
 	p, l := s.progress(), s.limits()

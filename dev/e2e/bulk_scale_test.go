@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"bob-onelogin/activities"
 	"bob-onelogin/dev/sim/people"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/workflows"
@@ -212,6 +213,26 @@ func upper(s string, n int) string {
 	return string(b)
 }
 
+// handedOut waits until the bulk run has got everybody whom it is to deal with.
+// Until then it reads both sides anew if the worker goes that has read them.
+func (s *bulkStack) handedOut() {
+	s.t.Helper()
+	s.eventually("everybody is handed out", time.Minute, func() bool {
+		pages, last := map[int64]bool{}, false
+		for _, e := range s.history(s.t.Context(), workflows.BulkWorkflowID, "").GetEvents() {
+			if e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName() == activities.BulkPageName {
+				pages[e.GetEventId()] = true
+			}
+			if done := e.GetActivityTaskCompletedEventAttributes(); pages[done.GetScheduledEventId()] {
+				var page activities.BulkPageResult
+				require.NoError(s.t, keys.DataConverter().FromPayloads(done.GetResult(), &page))
+				last = last || page.Last
+			}
+		}
+		return last
+	})
+}
+
 // TestBulkOfTwoThousand is the proof of the whole: 2,000 employees of whom 150
 // differ, in every way there is, cost 20 calls to list and 150 to write, and
 // nothing of that is changed by a worker that is killed twice meanwhile.
@@ -252,6 +273,7 @@ func TestBulkOfTwoThousand(t *testing.T) {
 	began := time.Now()
 	out, err := s.cli("workflow", "start", "--type", "BulkSync", "--task-queue", "bob-onelogin", "--workflow-id", "bulk-sync")
 	require.NoError(t, err, out)
+	s.handedOut()
 	for _, after := range []int{30, 90} {
 		s.eventually(fmt.Sprintf("%d writes are done", after), time.Minute, func() bool { return writes(s.callsOf(s.oneURL)) >= after })
 		s.kill()

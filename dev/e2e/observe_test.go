@@ -87,9 +87,22 @@ func (s *stack) surveyed() metrics {
 // after they are what they are.
 func (s *stack) listed(n int64, query string) {
 	s.t.Helper()
-	s.eventually(fmt.Sprintf("%d listed: %s", n, query), 20*time.Second, func() bool {
-		count, err := s.temporal.CountWorkflow(s.t.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: query})
-		return err == nil && count.GetCount() == n
+	var seen []string
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("listed at last: %s", strings.Join(seen, ", "))
+		}
+	}()
+	s.eventually(fmt.Sprintf("%d listed: %s", n, query), time.Minute, func() bool {
+		list, err := s.temporal.ListWorkflow(s.t.Context(), &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: 1000})
+		if err != nil {
+			return false
+		}
+		seen = nil
+		for _, run := range list.GetExecutions() {
+			seen = append(seen, run.GetExecution().GetWorkflowId())
+		}
+		return int64(len(seen)) == n
 	})
 }
 
@@ -315,6 +328,12 @@ func TestPeopleAreToldOnceOfWhatNeedsThem(t *testing.T) {
 	link := "employee " + juniper + ": https://temporal.example.org/namespaces/" + s.namespace + "/workflows/employee%2F" + juniper
 	s.eventually("somebody is told of the conflict", 40*time.Second, func() bool { return told.told(link) == 1 })
 	require.Equal(t, 1, told.told("Conflict"))
+	// What was posted and not yet written down is posted again by whoever comes
+	// after a worker that dies in between.
+	s.eventually("it is written down that they are told", 20*time.Second, func() bool {
+		described, err := s.temporal.DescribeWorkflowExecution(t.Context(), workflows.NotifyWorkflowID, "")
+		return err == nil && len(described.GetPendingActivities()) == 0
+	})
 
 	// The same from the same worker and from another.
 	s.kill()

@@ -338,12 +338,15 @@ func TestTemporalIsAwayForAnHour(t *testing.T) {
 			require.NotContains(t, text, word)
 		}
 	}
+	gone, revoked := ids["deleted"], ids["access revoked with immediate effect"]
+	require.NotNil(t, p.Unseen)
+	require.Equal(t, 1, p.Unseen.Users, "%+v", p.Unseen)
+	require.Equal(t, gone, p.Unseen.First[0].EmployeeID, "who was deleted can still log in, and that is said")
 	again := s.bulk()
 	require.Zero(t, again.Total, "the next run has nothing to do: %+v", again.Repaired)
 	require.Zero(t, writes(s.calls()))
 
 	// What the record in Bob does not show: the starter's log names who it is.
-	gone, revoked := ids["deleted"], ids["access revoked with immediate effect"]
 	lost := map[string]bool{}
 	said := regexp.MustCompile(`"Event not accepted[^\n]*"type":"(employee\.deleted|employee\.access\.revoked\.immediately)","employeeId":"(\d+)"`)
 	for _, log := range s.logs {
@@ -355,9 +358,9 @@ func TestTemporalIsAwayForAnHour(t *testing.T) {
 		string(employee.EventDeleted) + " " + gone: true, string(employee.EventAccessRevoked) + " " + revoked: true,
 	}, lost)
 	for event, id := range map[employee.EventType]string{employee.EventDeleted: gone, employee.EventAccessRevoked: revoked} {
-		out, err := s.cli("workflow", "signal-with-start", "--workflow-id", workflows.EmployeeWorkflowID(id), "--type", workflows.EmployeeSyncName,
-			"--task-queue", workflows.TaskQueue, "--signal-name", workflows.EventSignal, "--signal-input", fmt.Sprintf(`{"type":%q}`, event))
+		out, err := s.starterCommand("sync", id, "--event", string(event))
 		require.NoError(t, err, out)
+		require.Contains(t, out, "suspended")
 		s.eventually(string(event)+" is acted on", 20*time.Second, func() bool { return s.userStatus(id) == 2 })
 	}
 	s.bulk()

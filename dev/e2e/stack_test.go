@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -33,6 +32,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"bob-onelogin/dev/ports"
 	"bob-onelogin/internal/payload"
 	"bob-onelogin/workflows"
 )
@@ -141,6 +141,9 @@ func temporalCLI() (string, error) {
 // An empty address takes a free one.
 func startServer(ctx context.Context, database, address string, args ...string) (*testsuite.DevServer, error) {
 	path, err := temporalCLI()
+	if err == nil && address == "" {
+		address, err = ports.FreeAddress()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -693,10 +696,9 @@ func (s *stack) status(employeeID string) workflows.StatusView {
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := ports.FreeAddress()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // lockedBuffer collects a process's output.

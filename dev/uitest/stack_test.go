@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,6 +21,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
+	"bob-onelogin/dev/ports"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/payload"
 	"bob-onelogin/workflows"
@@ -56,7 +56,11 @@ func newStack(t *testing.T) *stack {
 	settings := filepath.Join(s.dir, "provisioning.yaml")
 	require.NoError(t, os.WriteFile(settings, []byte(policy), 0o600))
 
-	addresses := freeAddresses(t, 7)
+	addresses := make([]string, 7)
+	for i := range addresses {
+		addresses[i], err = ports.FreeAddress()
+		require.NoError(t, err)
+	}
 	temporal, web, bob, oneLogin, starter, codec, metrics := addresses[0], addresses[1], addresses[2], addresses[3], addresses[4], addresses[5], addresses[6]
 	s.web, s.bob, s.oneLogin = "http://"+web, "http://"+bob, "http://"+oneLogin
 	key := payload.NewKey("uitest")
@@ -184,17 +188,4 @@ func (s *stack) reaches(id string, state workflows.SyncState) {
 		})
 		return err == nil && listed.GetCount() > 0
 	})
-}
-
-// freeAddresses are held until all are picked, so that none is picked twice.
-func freeAddresses(t *testing.T, n int) []string {
-	t.Helper()
-	all := make([]string, n)
-	for i := range all {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		defer l.Close()
-		all[i] = l.Addr().String()
-	}
-	return all
 }

@@ -108,21 +108,21 @@ func TestWebUIReadsLikeAStory(t *testing.T) {
 	b.reads(begins, "Bob's reads settle before they are trusted", "ReadEmployee • Read the employee from Bob")
 	b.shoot("waiting")
 	b.open(s.page(workflows.EmployeeWorkflowID(waiting), "user-metadata"))
-	b.reads("Bob employee "+waiting+" → OneLogin", "Waiting since", "Starts on "+today.AddDate(0, 0, 14).Format(time.DateOnly), "Next: "+begins, "Outcome scheduled", "Settings [0-9a-f]{12}")
+	b.reads("Bob employee "+waiting+" → OneLogin", "Hire Later, Bob employee "+waiting, "Waiting since", "Starts on "+today.AddDate(0, 0, 14).Format(time.DateOnly), "Next: "+begins, "Outcome scheduled", "Settings [0-9a-f]{12}")
 	b.shoot("waiting-details")
 
 	ends := "access ends " + today.AddDate(0, 0, 4).Format("Mon 2 Jan 2006") + " 00:00 UTC"
 	b.open(s.page(workflows.EmployeeWorkflowID(leaving), "user-metadata"))
-	b.reads("Leaving since", "Next: Look at Bob again; "+ends, "Outcome unchanged", "OneLogin user [0-9]+")
+	b.reads("Leaver Soon, Bob employee "+leaving, "Leaving since", "Next: Look at Bob again; "+ends, "Outcome unchanged", "OneLogin user [0-9]+")
 
 	b.open(s.page(workflows.EmployeeWorkflowID(held), "user-metadata"))
-	b.reads("Held since", `Bob says inactive \(terminated\): a suspension is due, but this user is protected\.`)
+	b.reads("Held Keeper, Bob employee "+held, "Held since", `Bob says inactive \(terminated\): a suspension is due, but this user is protected\.`)
 
 	sentence := "OneLogin users [0-9]+ and [0-9]+ both carry Bob id " + failed + " in external_id: clear external_id on the wrong one, then run `?starter sync " + failed
 	b.open(s.page(workflows.EmployeeWorkflowID(failed), "history"))
 	b.reads(sentence)
 	b.open(s.page(workflows.EmployeeWorkflowID(failed), "user-metadata"))
-	b.reads("Failed since", sentence)
+	b.reads("Twice There, Bob employee "+failed, "Failed since", sentence)
 	b.shoot("failed-details")
 
 	s.beginBulk()
@@ -131,7 +131,7 @@ func TestWebUIReadsLikeAStory(t *testing.T) {
 		"Synchronise everybody, Bob → OneLogin", "The updates pause and resume hold it",
 		"Bulk run: running", fmt.Sprintf(`Dealt with [0-9]+ of %d \([0-9]+%%\)`, bulkHires+2),
 		"Running now [0-9]+", "Rate [0-9]+ a minute", "Ends about .* UTC", "created [0-9]+", "OneLogin.s hour [0-9]+ calls left",
-		"Needs somebody", "failed: "+sentence,
+		"Bob id Needs somebody", failed+" failed: "+sentence,
 	)
 	b.shoot("bulk")
 }

@@ -120,6 +120,7 @@ var places = []struct{ prefix, area, check string }{
 	{"BOB_", AreaBob, checkConfiguration},
 	{"ONELOGIN_", AreaOneLogin, checkConfiguration},
 	{"STARTER_ADDR", AreaWebhook, "address"},
+	{"WEBHOOK_", AreaWebhook, "networks"},
 	{"PROVISIONING_FILE", AreaSettings, checkFile},
 	{"PAYLOAD_KEYS", AreaEncryption, checkKeys},
 	{"CODEC_", AreaEncryption, "codec server"},

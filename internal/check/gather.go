@@ -90,7 +90,7 @@ func gatherTemporal(ctx context.Context, s Setup) Temporal {
 	if t.Address, t.Namespace, t.Unreachable = connect.Where(); t.Unreachable != nil {
 		return t
 	}
-	c, namespace, err := connect.Temporal(ctx, s.Config.Payloads.Keys, zap.NewNop())
+	c, namespace, err := connect.Temporal(ctx, s.Config.Payloads.Keys.Ring(), zap.NewNop())
 	if err != nil {
 		t.Unreachable = err
 		return t
@@ -102,6 +102,7 @@ func gatherTemporal(ctx context.Context, s Setup) Temporal {
 	all.Go(func() { t.Retention = answer(d.Retention(ctx)) })
 	all.Go(func() { t.Missing = answer(d.MissingSearchAttributes(ctx)) })
 	all.Go(func() { t.Queues = answer(d.Queues(ctx)) })
+	all.Go(func() { t.Brake = answer(d.Brake(ctx, 1)) })
 	all.Wait()
 	return t
 }

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 
 	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/mapping"
@@ -56,6 +57,7 @@ func TestMistakesOfTheConfiguration(t *testing.T) {
 		"ONELOGIN_REGION: \"moon\" is neither us nor eu",
 		"BOB_WEBHOOK_SECRETS: holds no secret",
 		"STARTER_ADDR: must be host:port or :port, such as :8080",
+		"WEBHOOK_TRUSTED_PROXIES: network 1 must be such as 203.0.113.0/24, 2001:db8::/32, or one address",
 		"PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file or directory",
 		"LOG_LEVEL: \"loud\" is not one of debug, info, warn, error",
 		"PAYLOAD_KEYS: key 1 (id old) must be 32 bytes",
@@ -72,6 +74,7 @@ func TestMistakesOfTheConfiguration(t *testing.T) {
 		"wrong configuration: ONELOGIN_REGION: \"moon\" is neither us nor eu → correct ONELOGIN_REGION where it is set, for worker and starter alike",
 		"wrong secret: BOB_WEBHOOK_SECRETS: holds no secret → correct BOB_WEBHOOK_SECRETS where it is set, for worker and starter alike",
 		"wrong address: STARTER_ADDR: must be host:port or :port, such as :8080 → correct STARTER_ADDR where it is set, for worker and starter alike",
+		"wrong networks: WEBHOOK_TRUSTED_PROXIES: network 1 must be such as 203.0.113.0/24, 2001:db8::/32, or one address → correct WEBHOOK_TRUSTED_PROXIES where it is set, for worker and starter alike",
 		"wrong settings file: PROVISIONING_FILE: /nowhere/policy.yaml cannot be read: no such file or directory → correct PROVISIONING_FILE where it is set, for worker and starter alike",
 		"wrong configuration: LOG_LEVEL: …",
 		"wrong keys: PAYLOAD_KEYS: …",
@@ -81,7 +84,7 @@ func TestMistakesOfTheConfiguration(t *testing.T) {
 	for _, l := range lines[4:] {
 		areas = append(areas, l.Area)
 	}
-	require.Equal(t, []string{"Bob", "Bob", "OneLogin", "Webhook", "Webhook", "Settings", "Settings", "Encryption", "Encryption"}, areas)
+	require.Equal(t, []string{"Bob", "Bob", "OneLogin", "Webhook", "Webhook", "Webhook", "Settings", "Settings", "Encryption", "Encryption"}, areas)
 }
 
 func TestTemporal(t *testing.T) {
@@ -148,6 +151,19 @@ func TestTemporal(t *testing.T) {
 		{"one worker", func(f *Temporal) {
 			f.Queues.Value = []dispatch.Queue{{Name: "bob-onelogin", Workflows: 1, Activities: 1}, {Name: "bob-onelogin-api", Activities: 1}}
 		}, []string{server, namespace, attributes, "ok worker: 1 process polls bob-onelogin and bob-onelogin-api"}},
+		{"the brake holds nobody", func(f *Temporal) {
+			f.Brake.Value = brake.View{Settings: brake.DefaultSettings(), Used: 2, Limit: 5}
+		}, []string{server, namespace, attributes, worker, "ok suspension brake: holds nobody; 2 of 5 suspensions are used"}},
+		{"the brake holds people", func(f *Temporal) {
+			f.Brake.Value = brake.View{Settings: brake.DefaultSettings(), Used: 5, Limit: 5, Held: 7}
+		}, []string{
+			server, namespace, attributes, worker,
+			"warning suspension brake: holds 7 people who left and can still log in; 5 of 5 suspensions are used → `starter brake show` lists them; then approve or reject",
+		}},
+		{"the brake may not be asked", func(f *Temporal) { f.Brake.Err = denied }, []string{
+			server, namespace, attributes, worker, "warning suspension brake: could not be asked: Request unauthorized. → …",
+		}},
+		{"nobody answers for the brake", func(f *Temporal) { f.Brake.Err = dispatch.ErrNoAnswer }, []string{server, namespace, attributes, worker}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

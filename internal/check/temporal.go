@@ -8,6 +8,7 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/workflows"
 )
@@ -23,6 +24,8 @@ type Temporal struct {
 	// Missing are the search attributes that the namespace lacks.
 	Missing Answer[[]string]
 	Queues  Answer[[]dispatch.Queue]
+	// Brake is where the suspension brake stands.
+	Brake Answer[brake.View]
 }
 
 // enoughRetention is how long a workflow that has ended should be kept: its
@@ -76,7 +79,26 @@ func (t Temporal) lines() []Line {
 	}
 
 	t.worker(&a)
+	t.brake(&a)
 	return a.lines
+}
+
+// brake tells whom the suspension brake holds. That needs a worker, whose lack
+// has a line of its own; of a brake that was never asked there is nothing to
+// tell.
+func (t Temporal) brake(a *area) {
+	const name = "suspension brake"
+	v := t.Brake.Value
+	switch {
+	case errors.Is(t.Brake.Err, dispatch.ErrNoAnswer), t.Brake.Err == nil && v.Settings.Window == 0:
+	case t.Brake.Err != nil:
+		a.warn(name, "could not be asked: "+t.Brake.Err.Error(), "permit the connection's identity to query workflows")
+	case v.Held > 0:
+		a.warn(name, fmt.Sprintf("holds %s who left and can still log in; %d of %d suspensions are used", plural(v.Held, "person", "people"), v.Used, v.Limit),
+			"`starter brake show` lists them; then approve or reject")
+	default:
+		a.ok(name, fmt.Sprintf("holds nobody; %d of %d suspensions are used", v.Used, v.Limit))
+	}
 }
 
 func (t Temporal) worker(a *area) {

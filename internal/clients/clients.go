@@ -17,9 +17,10 @@ import (
 func Bob(c config.Bob, observe func(bob.Call)) (*bob.Client, error) {
 	token := c.Token()
 	return bob.New(bob.Config{
-		BaseURL:     c.BaseURL,
-		Credentials: func() (string, string) { return c.ServiceUserID, string(token()) },
-		Observe:     observe,
+		BaseURL:      c.BaseURL,
+		Credentials:  func() (string, string) { return c.ServiceUserID, string(token()) },
+		MaxPerMinute: c.MaxPerMinute,
+		Observe:      observe,
 	})
 }
 

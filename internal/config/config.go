@@ -62,6 +62,8 @@ type Bob struct {
 	ServiceUserToken Secret `env:"BOB_SERVICE_USER_TOKEN"`
 	TokenFile        string `env:"BOB_SERVICE_USER_TOKEN_FILE"`
 	BaseURL          string `env:"BOB_BASE_URL" envDefault:"https://api.hibob.com/v1"`
+	// MaxPerMinute is of each process: Bob counts all calls of a service user.
+	MaxPerMinute int `env:"BOB_MAX_PER_MINUTE" envDefault:"45"`
 }
 
 // OneLogin is how OneLogin's API is reached.
@@ -288,6 +290,7 @@ func (b *Bob) Validate() error {
 		id,
 		b.ServiceUserToken.fill("BOB_SERVICE_USER_TOKEN", b.TokenFile, "the token of the service user"),
 		validBaseURL("BOB_BASE_URL", b.BaseURL),
+		validPerMinute("BOB_MAX_PER_MINUTE", b.MaxPerMinute),
 	)
 }
 
@@ -447,12 +450,9 @@ func (s *Starter) ValidateCodec(open bool) (CodecAccess, error) {
 	if c.TokensFile != "" {
 		mistakes = append(mistakes, c.Tokens.fill("CODEC_TOKENS", c.TokensFile, "bearer tokens, comma-separated"))
 	}
-	for i, token := range listOf(string(c.Tokens)) {
-		if len(token) < shortestToken || strings.Trim(token, bearerCharacters) != "" {
-			wrong("CODEC_TOKENS: token %d must be at least %d letters, digits and -._~+/=, and not guessable; `openssl rand -hex 32` makes one", i+1, shortestToken)
-		}
-		access.Tokens = append(access.Tokens, Secret(token))
-	}
+	var err error
+	access.Tokens, err = tokensOf(string(c.Tokens))
+	mistakes = append(mistakes, err)
 	switch {
 	case (c.OIDCIssuer == "") != (c.OIDCAudience == ""):
 		wrong("CODEC_OIDC_ISSUER and CODEC_OIDC_AUDIENCE: set both, or neither")
@@ -468,13 +468,26 @@ func (s *Starter) ValidateCodec(open bool) (CodecAccess, error) {
 		wrong("CODEC_ADDR: must be this machine's own, such as 127.0.0.1:8081, for --no-authorization")
 	case !open && !authorized:
 		wrong("CODEC_TOKENS: missing; without authorization everybody could decrypt. Set it to bearer tokens for the CLI (`openssl rand -hex 32` makes one; or name a file in CODEC_TOKENS_FILE), or set CODEC_OIDC_ISSUER and CODEC_OIDC_AUDIENCE for those who are logged in to the web UI")
-	case !open && len(access.Tokens) == 0 && c.OIDCIssuer == "" && len(mistakes) == 0:
+	case !open && len(access.Tokens) == 0 && c.OIDCIssuer == "" && errors.Join(mistakes...) == nil:
 		wrong("CODEC_TOKENS: holds no token")
 	}
 	if err := report(linesOf(errors.Join(mistakes...))); err != nil {
 		return CodecAccess{}, err
 	}
 	return access, nil
+}
+
+// tokensOf reads bearer tokens, and reports every one that cannot be used.
+func tokensOf(text string) ([]Secret, error) {
+	var tokens []Secret
+	var mistakes []error
+	for i, token := range listOf(text) {
+		if len(token) < shortestToken || strings.Trim(token, bearerCharacters) != "" {
+			mistakes = append(mistakes, fmt.Errorf("CODEC_TOKENS: token %d must be at least %d letters, digits and -._~+/=, and not guessable; `openssl rand -hex 32` makes one", i+1, shortestToken))
+		}
+		tokens = append(tokens, Secret(token))
+	}
+	return tokens, errors.Join(mistakes...)
 }
 
 // bearerCharacters are those that a bearer token may have (RFC 6750).
@@ -539,6 +552,16 @@ func validBaseURL(name, value string) error {
 func loopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return strings.EqualFold(host, "localhost") || (err == nil && addr.IsLoopback())
+}
+
+// mostPerMinute is what nobody's Bob allows.
+const mostPerMinute = 10_000
+
+func validPerMinute(name string, n int) error {
+	if n < 2 || n > mostPerMinute {
+		return fmt.Errorf("%s: must lie between 2 and %d; Bob allows 50 calls a minute for most endpoints, to all processes together", name, mostPerMinute)
+	}
+	return nil
 }
 
 // validOrigin takes an origin as browsers send it: compared as text, it must be

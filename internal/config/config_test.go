@@ -65,7 +65,7 @@ func file(t *testing.T, content string) string {
 
 func TestLoadWorkerDefaults(t *testing.T) {
 	want := Worker{
-		Bob:         Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, BaseURL: "https://api.hibob.com/v1"},
+		Bob:         Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, BaseURL: "https://api.hibob.com/v1", MaxPerMinute: 45},
 		OneLogin:    OneLogin{ClientID: "client-sample", ClientSecret: loginSecret, Region: "us", MaxRPS: 8, PageLimit: 100},
 		SettleDelay: 30 * time.Second,
 		MetricsAddr: ":9464",
@@ -74,7 +74,7 @@ func TestLoadWorkerDefaults(t *testing.T) {
 	tests := map[string]environment{
 		"not set": {},
 		"set to nothing, as a compose file does": {
-			"BOB_BASE_URL": "", "ONELOGIN_REGION": "", "ONELOGIN_SUBDOMAIN": "", "ONELOGIN_BASE_URL": "", "ONELOGIN_MAX_RPS": "", "ONELOGIN_PAGE_LIMIT": "",
+			"BOB_BASE_URL": "", "BOB_MAX_PER_MINUTE": "", "ONELOGIN_REGION": "", "ONELOGIN_SUBDOMAIN": "", "ONELOGIN_BASE_URL": "", "ONELOGIN_MAX_RPS": "", "ONELOGIN_PAGE_LIMIT": "",
 			"BOB_SETTLE_DELAY": "", "PROVISIONING_FILE": "", "LOG_LEVEL": "", "BOB_SERVICE_USER_TOKEN_FILE": "", "ONELOGIN_CLIENT_SECRET_FILE": "",
 			"PAYLOAD_KEYS": "", "PAYLOAD_KEYS_FILE": "", "METRICS_ADDR": "", "NOTIFY_URL": "", "NOTIFY_URL_FILE": "", "NOTIFY_UI_URL": "",
 			"WORKER_DEPLOYMENT_NAME": "", "WORKER_BUILD_ID": "",
@@ -97,7 +97,7 @@ func TestLoadWorkerReadsEveryVariable(t *testing.T) {
 	notify := file(t, "https://hooks.example.com/s3cret\n")
 	got, err := LoadWorker(environment{
 		"BOB_SERVICE_USER_ID": "SERVICE-sample", "BOB_SERVICE_USER_TOKEN_FILE": token, "BOB_BASE_URL": "https://api.sandbox.hibob.com/v1",
-		"BOB_SETTLE_DELAY": "1m", "ONELOGIN_CLIENT_ID": "client-sample", "ONELOGIN_CLIENT_SECRET_FILE": secret,
+		"BOB_MAX_PER_MINUTE": "20", "BOB_SETTLE_DELAY": "1m", "ONELOGIN_CLIENT_ID": "client-sample", "ONELOGIN_CLIENT_SECRET_FILE": secret,
 		"ONELOGIN_REGION": "eu", "ONELOGIN_SUBDOMAIN": "acme", "ONELOGIN_BASE_URL": "http://127.0.0.1:8092", "ONELOGIN_MAX_RPS": "2.5", "ONELOGIN_PAGE_LIMIT": "50",
 		"PROVISIONING_FILE": policy, "METRICS_ADDR": "127.0.0.1:9100", "LOG_LEVEL": "debug",
 		"NOTIFY_URL_FILE": notify, "NOTIFY_UI_URL": "https://temporal.example.com",
@@ -106,7 +106,7 @@ func TestLoadWorkerReadsEveryVariable(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, got.Deployment.Versioned())
 	require.Equal(t, Worker{
-		Bob: Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, TokenFile: token, BaseURL: "https://api.sandbox.hibob.com/v1"},
+		Bob: Bob{ServiceUserID: "SERVICE-sample", ServiceUserToken: bobSecret, TokenFile: token, BaseURL: "https://api.sandbox.hibob.com/v1", MaxPerMinute: 20},
 		OneLogin: OneLogin{
 			ClientID: "client-sample", ClientSecret: loginSecret, ClientSecretFile: secret,
 			Region: "eu", Subdomain: "acme", BaseURL: "http://127.0.0.1:8092", MaxRPS: 2.5, PageLimit: 50,
@@ -157,6 +157,8 @@ func TestLoadWorkerRefuses(t *testing.T) {
 		{"Bob's URL with a query", environment{"BOB_BASE_URL": "https://api.hibob.com/v1?a=b"}, "BOB_BASE_URL: must be a URL"},
 		{"Bob's URL with a fragment", environment{"BOB_BASE_URL": "https://api.hibob.com/v1#a"}, "BOB_BASE_URL: must be a URL"},
 		{"Bob's URL is none", environment{"BOB_BASE_URL": "https://%zz"}, "BOB_BASE_URL: must be a URL"},
+		{"one call a minute", environment{"BOB_MAX_PER_MINUTE": "1"}, "BOB_MAX_PER_MINUTE: must lie between 2 and"},
+		{"more calls a minute than anybody allows", environment{"BOB_MAX_PER_MINUTE": "10001"}, "BOB_MAX_PER_MINUTE: must lie between 2 and"},
 		{"no client id", environment{"ONELOGIN_CLIENT_ID": ""}, "ONELOGIN_CLIENT_ID: missing"},
 		{"no client secret", environment{"ONELOGIN_CLIENT_SECRET": ""}, "ONELOGIN_CLIENT_SECRET: missing"},
 		{"an empty client secret file", environment{"ONELOGIN_CLIENT_SECRET": "", "ONELOGIN_CLIENT_SECRET_FILE": empty}, "ONELOGIN_CLIENT_SECRET_FILE: the file that it names is empty"},
@@ -223,7 +225,7 @@ func TestUnreadableVariablesAreNamed(t *testing.T) {
 			})
 		}
 	}
-	require.ElementsMatch(t, []string{"BOB_SETTLE_DELAY", "ONELOGIN_MAX_RPS", "ONELOGIN_PAGE_LIMIT"}, notText(reflect.TypeFor[Worker]()))
+	require.ElementsMatch(t, []string{"BOB_MAX_PER_MINUTE", "BOB_SETTLE_DELAY", "ONELOGIN_MAX_RPS", "ONELOGIN_PAGE_LIMIT"}, notText(reflect.TypeFor[Worker]()))
 }
 
 // notText lists the variables that are parsed into something else than text.
@@ -263,7 +265,7 @@ func TestLoadStarter(t *testing.T) {
 	got, err := LoadStarter(nil)
 	require.NoError(t, err, "a command that needs nothing is asked for nothing")
 	require.Equal(t, Starter{
-		Bob: Bob{BaseURL: "https://api.hibob.com/v1"}, OneLogin: OneLogin{Region: "us", MaxRPS: 8, PageLimit: 100},
+		Bob: Bob{BaseURL: "https://api.hibob.com/v1", MaxPerMinute: 45}, OneLogin: OneLogin{Region: "us", MaxRPS: 8, PageLimit: 100},
 		Codec: Codec{Addr: ":8081"}, Addr: ":8080", LogLevel: "info",
 	}, got)
 

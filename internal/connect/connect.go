@@ -18,7 +18,7 @@ import (
 // Temporal connects, and returns the client with the namespace that it uses.
 // It fails at once where the server cannot be reached. Changes are made to the
 // options last.
-func Temporal(ctx context.Context, keys payload.Keys, z *zap.Logger, changes ...func(*client.Options)) (client.Client, string, error) {
+func Temporal(ctx context.Context, keys payload.Ring, z *zap.Logger, changes ...func(*client.Options)) (client.Client, string, error) {
 	o, err := options(keys, z, changes...)
 	if err != nil {
 		return nil, "", err
@@ -32,7 +32,7 @@ func Temporal(ctx context.Context, keys payload.Keys, z *zap.Logger, changes ...
 
 // TemporalLazily does not wait for the server: calls fail until it is there.
 // The webhook endpoint starts without Temporal and says 503 meanwhile.
-func TemporalLazily(keys payload.Keys, z *zap.Logger, changes ...func(*client.Options)) (client.Client, string, error) {
+func TemporalLazily(keys payload.Ring, z *zap.Logger, changes ...func(*client.Options)) (client.Client, string, error) {
 	o, err := options(keys, z, changes...)
 	if err != nil {
 		return nil, "", err
@@ -44,11 +44,11 @@ func TemporalLazily(keys payload.Keys, z *zap.Logger, changes ...func(*client.Op
 // Where tells the address and the namespace that are configured, without
 // connecting.
 func Where() (address, namespace string, err error) {
-	o, err := options(payload.Keys{}, zap.NewNop())
+	o, err := options(payload.Keys{}.Ring(), zap.NewNop())
 	return o.HostPort, o.Namespace, err
 }
 
-func options(keys payload.Keys, z *zap.Logger, changes ...func(*client.Options)) (client.Options, error) {
+func options(ring payload.Ring, z *zap.Logger, changes ...func(*client.Options)) (client.Options, error) {
 	o, err := envconfig.LoadDefaultClientOptions()
 	if err != nil {
 		return o, fmt.Errorf("read Temporal's configuration (TEMPORAL_* variables or profile file): %w", err)
@@ -60,8 +60,8 @@ func options(keys payload.Keys, z *zap.Logger, changes ...func(*client.Options))
 		o.Namespace = client.DefaultNamespace
 	}
 	o.Logger = logging.ForTemporal(z)
-	o.DataConverter, o.FailureConverter = keys.DataConverter(), keys.FailureConverter()
-	if keys.Empty() {
+	o.DataConverter, o.FailureConverter = ring.DataConverter(), ring.FailureConverter()
+	if keys := ring(); keys.Empty() {
 		z.Warn("Payloads are not encrypted: names, addresses and phone numbers are readable in Temporal. Set PAYLOAD_KEYS for worker and starter; `starter codec --new-key` makes a key")
 	} else {
 		z.Info("Payloads are encrypted", zap.String("keyId", keys.IDs()[0]), zap.Strings("decryptOnly", keys.IDs()[1:]))
@@ -70,4 +70,16 @@ func options(keys payload.Keys, z *zap.Logger, changes ...func(*client.Options))
 		change(&o)
 	}
 	return o, nil
+}
+
+// KeysReplaced logs what becomes of a file of keys that has changed.
+func KeysReplaced(z *zap.Logger) func(payload.Keys, error) {
+	return func(keys payload.Keys, err error) {
+		if err != nil {
+			z.Error("The changed file of payload keys is not taken up; those before it stay in force (PAYLOAD_KEYS_FILE)",
+				zap.Strings("keyIds", keys.IDs()), zap.Error(err))
+			return
+		}
+		z.Info("Payload keys were replaced", zap.String("keyId", keys.IDs()[0]), zap.Strings("decryptOnly", keys.IDs()[1:]))
+	}
 }

@@ -3,11 +3,13 @@ package connect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -16,6 +18,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/payload"
 )
 
@@ -70,7 +73,7 @@ namespace = "people"
 			for name, value := range test.set {
 				t.Setenv(name, value)
 			}
-			o, err := options(payload.Keys{}, zap.NewNop())
+			o, err := options(payload.Keys{}.Ring(), zap.NewNop())
 			require.NoError(t, err)
 			require.Equal(t, test.address, o.HostPort)
 			require.Equal(t, test.namespace, o.Namespace)
@@ -89,9 +92,9 @@ func TestOptionsThatCannotBeRead(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("[profile"), 0o600))
 	t.Setenv("TEMPORAL_CONFIG_FILE", path)
 
-	_, _, err := Temporal(t.Context(), payload.Keys{}, zap.NewNop())
+	_, _, err := Temporal(t.Context(), payload.Keys{}.Ring(), zap.NewNop())
 	require.ErrorContains(t, err, "read Temporal's configuration (TEMPORAL_* variables or profile file)")
-	_, _, err = TemporalLazily(payload.Keys{}, zap.NewNop())
+	_, _, err = TemporalLazily(payload.Keys{}.Ring(), zap.NewNop())
 	require.ErrorContains(t, err, "read Temporal's configuration")
 	_, _, err = Where()
 	require.ErrorContains(t, err, "read Temporal's configuration")
@@ -103,7 +106,7 @@ func TestTemporalThatIsNotThere(t *testing.T) {
 	t.Setenv("TEMPORAL_ADDRESS", address)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	_, _, err := Temporal(ctx, payload.Keys{}, zap.NewNop())
+	_, _, err := Temporal(ctx, payload.Keys{}.Ring(), zap.NewNop())
 	require.ErrorContains(t, err, "connect to Temporal at "+address+" (TEMPORAL_ADDRESS): ")
 	require.NoError(t, ctx.Err(), "it fails at once")
 }
@@ -112,7 +115,7 @@ func TestTemporalLazilyWaitsForNobody(t *testing.T) {
 	nothing(t)
 	t.Setenv("TEMPORAL_ADDRESS", closedPort(t))
 	t.Setenv("TEMPORAL_NAMESPACE", "staff")
-	c, namespace, err := TemporalLazily(payload.Keys{}, zap.NewNop())
+	c, namespace, err := TemporalLazily(payload.Keys{}.Ring(), zap.NewNop())
 	require.NoError(t, err)
 	defer c.Close()
 	require.Equal(t, "staff", namespace)
@@ -129,7 +132,7 @@ func TestPayloadsAreEncryptedWhereThereAreKeys(t *testing.T) {
 	require.NoError(t, err)
 
 	core, logs := observer.New(zapcore.InfoLevel)
-	o, err := options(keys, zap.New(core))
+	o, err := options(keys.Ring(), zap.New(core))
 	require.NoError(t, err)
 	encrypted, err := o.DataConverter.ToPayload("Juniper")
 	require.NoError(t, err)
@@ -143,10 +146,53 @@ func TestWithoutKeysItIsSaid(t *testing.T) {
 	nothing(t)
 	for range 2 {
 		core, logs := observer.New(zapcore.WarnLevel)
-		c, _, err := TemporalLazily(payload.Keys{}, zap.New(core))
+		c, _, err := TemporalLazily(payload.Keys{}.Ring(), zap.New(core))
 		require.NoError(t, err)
 		c.Close()
 		require.Len(t, logs.All(), 1, "at each start")
 		require.Contains(t, logs.All()[0].Message, "readable in Temporal. Set PAYLOAD_KEYS")
 	}
+}
+
+// What a connection writes and reads goes by the keys as they are now.
+func TestReplacedKeysAreFollowed(t *testing.T) {
+	nothing(t)
+	path := filepath.Join(t.TempDir(), "keys")
+	first, second := payload.NewKey("first-2026"), payload.NewKey("second-2026")
+	write := func(content string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o600)) }
+	write(first)
+	p := config.Payloads{KeyListFile: path}
+	require.NoError(t, p.Validate())
+
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zapcore.InfoLevel)
+		o, err := options(p.Ring(KeysReplaced(zap.New(core))), zap.NewNop())
+		require.NoError(t, err)
+		old, err := o.DataConverter.ToPayload("Juniper")
+		require.NoError(t, err)
+		usedAfter := func(content string) string {
+			write(content)
+			time.Sleep(2 * time.Second) // of a clock that nobody waits for
+			var back string
+			require.NoError(t, o.DataConverter.FromPayload(old, &back), "what was written before is still read")
+			require.Equal(t, "Juniper", back)
+			sealed, err := o.DataConverter.ToPayload("Rowan")
+			require.NoError(t, err)
+			require.NoError(t, o.DataConverter.FromPayload(sealed, &back))
+			require.Equal(t, "Encoded failure", o.FailureConverter.ErrorToFailure(errors.New("of Juniper")).GetMessage())
+			return string(sealed.GetMetadata()["encryption-key-id"])
+		}
+		require.Equal(t, "first-2026", usedAfter(first+"\n"+second))
+		require.Equal(t, "second-2026", usedAfter(second+"\n"+first))
+		require.Equal(t, 2, logs.FilterMessage("Payload keys were replaced").Len())
+
+		// Nothing that is no keys makes payloads plain, or is quoted.
+		require.Equal(t, "second-2026", usedAfter(""))
+		require.Equal(t, "second-2026", usedAfter("third-2026:bm90IGEga2V5IGF0IGFsbA=="))
+		require.Equal(t, "second-2026", usedAfter("third-2026:bm90IGEga2V5IGF0IGFsbA=="))
+		refused := logs.FilterLevelExact(zapcore.ErrorLevel).All()
+		require.Len(t, refused, 1, "said once")
+		require.Equal(t, []any{"second-2026", "first-2026"}, refused[0].ContextMap()["keyIds"])
+		require.NotContains(t, fmt.Sprint(refused[0].ContextMap()), "bm90")
+	})
 }

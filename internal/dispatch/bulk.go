@@ -115,10 +115,14 @@ func bulkDetails(in workflows.BulkSyncInput) string {
 	if in.Window > 0 && !in.DryRun {
 		fmt.Fprintf(&b, "- %d workflows run at once.\n", in.Window)
 	}
+	if in.AllowSuspensions > 0 {
+		fmt.Fprintf(&b, "- %d people may be suspended beyond the limit of the suspension brake.\n", in.AllowSuspensions)
+	}
 	b.WriteString("- The query `progress` tells how far it is.\n")
 	if !in.DryRun {
 		b.WriteString("- The updates `pause` and `resume` hold it and let it go on. Cancelling it lets what runs finish, and starts nothing more.\n")
 	}
+	b.WriteString(workflows.DetailsEnd)
 	return b.String()
 }
 

@@ -9,10 +9,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
@@ -115,7 +119,7 @@ func startOptions(employeeID string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:            workflows.EmployeeWorkflowID(employeeID),
 		TaskQueue:     workflows.TaskQueue,
-		StaticSummary: "Bob employee " + employeeID + " → OneLogin",
+		StaticSummary: workflows.EmployeeSummary(employeeID, ""),
 	}
 }
 
@@ -153,6 +157,15 @@ func (d *Dispatcher) RegisterSearchAttributes(ctx context.Context) error {
 		return fmt.Errorf("list the namespace's search attributes: %w", err)
 	}
 	if len(missing) > 0 {
+		// Workers of a new namespace start together; one of them is enough.
+		if err := pause(ctx, rand.N(registrationSpread)); err != nil {
+			return err
+		}
+		if missing, err = d.missingSearchAttributes(ctx); err != nil {
+			return fmt.Errorf("list the namespace's search attributes: %w", err)
+		}
+	}
+	if len(missing) > 0 {
 		if err := d.addSearchAttributes(ctx, missing); err != nil {
 			return err
 		}
@@ -160,17 +173,63 @@ func (d *Dispatcher) RegisterSearchAttributes(ctx context.Context) error {
 	// A server takes some seconds to know its own new attributes everywhere; a
 	// workflow that began meanwhile would go without them.
 	for deadline := time.Now().Add(registrationTimeout); time.Now().Before(deadline); {
+		wait := 200 * time.Millisecond
 		if d.searchable(ctx) {
-			d.tracking.found()
-			return nil
+			repaired, err := d.oneFieldEach(ctx)
+			switch {
+			case err != nil:
+				return err
+			case !repaired:
+				d.tracking.found()
+				return nil
+			}
+			wait = registrationShows
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(200 * time.Millisecond):
+		if err := pause(ctx, wait); err != nil {
+			return err
 		}
 	}
 	return fmt.Errorf("the search attributes were added to namespace %s but do not show yet", d.namespace)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// oneFieldEach takes away what several workers have added at once, and tells
+// whether there was anything. A server with an SQL database gives an attribute
+// one of its free fields; asked twice at the same moment it gives two, and then
+// looks for people in one field whom it has written into the other. Whoever
+// finds that leaves the same field. Elsewhere there are no such fields.
+func (d *Dispatcher) oneFieldEach(ctx context.Context) (repaired bool, err error) {
+	described, err := d.client.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: d.namespace})
+	if err != nil {
+		return false, fmt.Errorf("look at namespace %s: %w", d.namespace, err)
+	}
+	fields := described.GetConfig().GetCustomSearchAttributeAliases()
+	ours, seen, surplus := SearchAttributes(), map[string]bool{}, map[string]string{}
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		name := fields[field]
+		if _, ok := ours[name]; ok && seen[name] {
+			surplus[field] = "" // which takes it away
+		}
+		seen[name] = true
+	}
+	if len(surplus) == 0 {
+		return false, nil
+	}
+	_, err = d.client.WorkflowService().UpdateNamespace(ctx, &workflowservice.UpdateNamespaceRequest{
+		Namespace: d.namespace, Config: &namespacepb.NamespaceConfig{CustomSearchAttributeAliases: surplus},
+	})
+	if err != nil {
+		return false, fmt.Errorf("take away the second fields of search attributes in namespace %s: %w", d.namespace, err)
+	}
+	return true, nil
 }
 
 func (d *Dispatcher) addSearchAttributes(ctx context.Context, missing map[string]enumspb.IndexedValueType) error {
@@ -198,8 +257,15 @@ func (d *Dispatcher) searchable(ctx context.Context) bool {
 	return err == nil
 }
 
-// registrationTimeout bounds the wait for new search attributes to show.
-const registrationTimeout = 20 * time.Second
+const (
+	// registrationTimeout bounds the wait for new search attributes to show.
+	registrationTimeout = 20 * time.Second
+	// registrationSpread is in what time workers add them that start together.
+	registrationSpread = time.Second
+	// registrationShows is how long a server may go on with what it has known of
+	// a namespace, and more.
+	registrationShows = 5 * time.Second
+)
 
 func (d *Dispatcher) missingSearchAttributes(ctx context.Context) (map[string]enumspb.IndexedValueType, error) {
 	known, err := d.client.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: d.namespace})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
@@ -422,6 +424,35 @@ func TestRegisterSearchAttributes(t *testing.T) {
 		require.Equal(t, kind, known.GetCustomAttributes()[name], name)
 	}
 	require.True(t, dispatch.New(p.client, p.namespace).Tracked(t.Context()))
+}
+
+// Two workers that add them at the same moment get two fields for one name, of
+// which the server then writes one and searches the other.
+func TestRegisterSearchAttributesLeavesOneFieldEach(t *testing.T) {
+	p := newPlace(t, "attributes-twice")
+	fields := func() map[string]string {
+		described, err := p.client.WorkflowService().DescribeNamespace(t.Context(), &workflowservice.DescribeNamespaceRequest{Namespace: p.namespace})
+		require.NoError(t, err)
+		return described.GetConfig().GetCustomSearchAttributeAliases()
+	}
+	_, err := p.client.WorkflowService().UpdateNamespace(t.Context(), &workflowservice.UpdateNamespaceRequest{
+		Namespace: p.namespace, Config: &namespacepb.NamespaceConfig{CustomSearchAttributeAliases: map[string]string{
+			"Keyword07": "SyncState", "Keyword03": "SyncState", "Keyword05": "Another", "Datetime02": "SyncDueAt",
+		}},
+	})
+	require.NoError(t, err)
+	require.Len(t, fields(), 4)
+
+	var workers sync.WaitGroup
+	for range 3 {
+		workers.Go(func() {
+			if err := dispatch.New(p.client, p.namespace).RegisterSearchAttributes(t.Context()); err != nil {
+				t.Errorf("a worker: %v", err)
+			}
+		})
+	}
+	workers.Wait()
+	require.Equal(t, map[string]string{"Keyword03": "SyncState", "Keyword05": "Another", "Datetime02": "SyncDueAt"}, fields())
 }
 
 func TestRegisterSearchAttributesOfAnotherType(t *testing.T) {

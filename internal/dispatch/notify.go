@@ -17,6 +17,9 @@ const (
 	// again. The workflow that tells people keeps it for longer, and for all
 	// processes: this only saves it the signals of every retry.
 	noticeKept = time.Hour
+	// brakedKept is the same for the brake, of which the newest number is to be
+	// told: the message waits for longer than that.
+	brakedKept = 3 * time.Second
 	// maxNotices bounds what is remembered.
 	maxNotices = 10_000
 )
@@ -38,7 +41,11 @@ func (d *Dispatcher) NewNotifier() *Notifier {
 // Notify has people told of something, unless they were. When it returns nil,
 // the server has it.
 func (n *Notifier) Notify(ctx context.Context, notice notify.Notice) error {
-	if !n.first(notice.Key()) {
+	kept := noticeKept
+	if notice.Kind == notify.Braked {
+		kept = brakedKept
+	}
+	if !n.first(notice.Key(), kept) {
 		return nil
 	}
 	_, err := n.d.client.SignalWithStartWorkflow(ctx, workflows.NotifyWorkflowID, workflows.NoticeSignal, notice, client.StartWorkflowOptions{
@@ -55,11 +62,11 @@ func (n *Notifier) Notify(ctx context.Context, notice notify.Notice) error {
 }
 
 // first reports whether a notice was not handed on of late, and remembers it.
-func (n *Notifier) first(key string) bool {
+func (n *Notifier) first(key string, kept time.Duration) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := n.now()
-	if at, ok := n.handed[key]; ok && now.Before(at.Add(noticeKept)) {
+	if at, ok := n.handed[key]; ok && now.Before(at.Add(kept)) {
 		return false
 	}
 	if len(n.handed) >= maxNotices {

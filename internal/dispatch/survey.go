@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/workflows"
 )
 
@@ -39,6 +40,8 @@ type Survey struct {
 	// BulkEnds are the bulk runs that ended within the last week, dry runs
 	// aside.
 	BulkEnds []BulkRunEnd
+	// Brake is where the suspension brake stands; nil where it gave no answer.
+	Brake *brake.View
 }
 
 // BulkRunEnd is how a bulk run ended.
@@ -88,13 +91,23 @@ type Surveyor struct {
 // NewSurveyor returns a surveyor that has not looked yet.
 func (d *Dispatcher) NewSurveyor() *Surveyor { return &Surveyor{d: d} }
 
-// Look surveys the namespace. It costs six queries of the visibility store.
+// brakeLook bounds the look at the suspension brake, which needs a worker that
+// answers.
+const brakeLook = 5 * time.Second
+
+// Look surveys the namespace. It costs seven queries of the visibility store, and
+// one of the suspension brake.
 func (s *Surveyor) Look(ctx context.Context) (Survey, error) {
 	out := Survey{At: time.Now()}
 	var err error
 	if out.BulkEnds, err = s.d.bulkEnds(ctx, out.At); err != nil {
 		return Survey{}, err
 	}
+	asking, cancel := context.WithTimeout(ctx, brakeLook)
+	if view, err := s.d.Brake(asking, 1); err == nil {
+		out.Brake = &view
+	}
+	cancel()
 	if !s.d.Tracked(ctx) {
 		return out, nil
 	}
@@ -103,7 +116,7 @@ func (s *Surveyor) Look(ctx context.Context) (Survey, error) {
 	if errors.As(err, &invalid) {
 		// The server does not know the search attributes (any more).
 		s.d.tracking.lost()
-		return Survey{At: out.At, BulkEnds: out.BulkEnds}, nil
+		return Survey{At: out.At, BulkEnds: out.BulkEnds, Brake: out.Brake}, nil
 	}
 	if err != nil {
 		return Survey{}, fmt.Errorf("survey the employees' workflows: %w", err)
@@ -112,11 +125,16 @@ func (s *Surveyor) Look(ctx context.Context) (Survey, error) {
 	return out, nil
 }
 
+// SurveyedStates are the states by which running workflows are counted.
+func SurveyedStates() []workflows.SyncState {
+	return []workflows.SyncState{workflows.Settling, workflows.Waiting, workflows.Syncing, workflows.Leaving, workflows.Held}
+}
+
 func (s *Surveyor) lookAtPeople(ctx context.Context, out *Survey) error {
 	const running = "WorkflowType = '" + workflows.EmployeeSyncName + "' AND ExecutionStatus = 'Running'"
 	state, due := workflows.SyncStateKey.GetName(), workflows.SyncDueAtKey.GetName()
 	out.Running = map[workflows.SyncState]int{}
-	for _, of := range []workflows.SyncState{workflows.Settling, workflows.Waiting, workflows.Syncing, workflows.Leaving} {
+	for _, of := range SurveyedStates() {
 		counted, err := s.d.client.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{
 			Namespace: s.d.namespace, Query: fmt.Sprintf("%s AND %s = '%s'", running, state, of),
 		})

@@ -45,6 +45,8 @@ func TestSurvey(t *testing.T) {
 	require.True(t, survey.Tracked)
 	require.Zero(t, survey.OldestEndDue)
 	require.Zero(t, survey.OldestEvent)
+	require.NotNil(t, survey.Brake, "a brake that was never asked holds nobody")
+	require.Zero(t, survey.Brake.Held)
 	empty := survey.At
 
 	long, ago, ahead := time.Now().Add(-time.Hour), time.Now().Add(-10*time.Minute), time.Now().Add(time.Hour)
@@ -71,7 +73,7 @@ func TestSurvey(t *testing.T) {
 		}
 		return total == 8 && len(survey.BulkEnds) == 1
 	})
-	require.Equal(t, map[workflows.SyncState]int{workflows.Waiting: 2, workflows.Leaving: 2, workflows.Settling: 3, workflows.Syncing: 1}, survey.Running)
+	require.Equal(t, map[workflows.SyncState]int{workflows.Waiting: 2, workflows.Leaving: 2, workflows.Settling: 3, workflows.Syncing: 1, workflows.Held: 0}, survey.Running)
 	require.Equal(t, 1, survey.StartsDue)
 	require.Equal(t, 2, survey.EndsDue)
 	require.WithinDuration(t, long, survey.OldestEndDue, time.Second)

@@ -43,6 +43,9 @@ const (
 	// EventBulk asks for a look on behalf of a bulk run, together with others
 	// and after whatever is more urgent.
 	EventBulk EventType = "sync.bulk"
+	// EventDecided says that a person has approved or rejected the suspension
+	// which the brake holds.
+	EventDecided EventType = "sync.suspension.decided"
 )
 
 // Urgent reports whether an event may mean that somebody must lose access, so
@@ -81,6 +84,10 @@ type Event struct {
 	// manager that appeared (EventManagerLinked).
 	ManagerID     string `json:"managerId,omitempty"`
 	ManagerUserID int64  `json:"managerUserId,omitempty"`
+	// Run is the bulk run that asks (EventBulk), and AllowSuspensions how many
+	// of its people the suspension brake lets pass beyond the limit.
+	Run              string `json:"run,omitempty"`
+	AllowSuspensions int    `json:"allowSuspensions,omitempty"`
 }
 
 // Outcome is what a synchronisation came to, from activity to report.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/lifecycle"
 )
 
@@ -50,10 +51,11 @@ type key struct {
 	path string
 	kind kind
 	// choices are those of a kindChoice, least and most the bounds of a
-	// kindInteger.
-	choices     []string
-	least, most int
-	item        item
+	// kindInteger, shortest and longest those of a kindDuration.
+	choices           []string
+	least, most       int
+	shortest, longest time.Duration
+	item              item
 	// standard is the default and example some other value, both as YAML.
 	standard, example string
 	meaning           string
@@ -245,9 +247,30 @@ var keys = []key{
 		set:     func(s *Settings, v any) { s.Limits.BudgetReservePercent = v.(int) },
 	},
 	{
-		path: "limits.fresh_for", kind: kindDuration, standard: "10m", example: "5m",
+		path: "limits.fresh_for", kind: kindDuration, longest: time.Hour, standard: "10m", example: "5m",
 		meaning: "How long a bulk run may act on what it has read without reading it again, 0s to 1h.",
 		set:     func(s *Settings, v any) { s.Limits.FreshFor = v.(time.Duration) },
+	},
+	{path: "brake", kind: kindSection, meaning: "How many people may be suspended within a rolling window, over all paths together. Beyond it people are held until a person approves or rejects."},
+	{
+		path: "brake.enabled", kind: kindBool, standard: "true", example: "false",
+		meaning: "Without the brake, a wrong import in Bob can lock everybody out.",
+		set:     func(s *Settings, v any) { s.Brake.Enabled = v.(bool) },
+	},
+	{
+		path: "brake.window", kind: kindDuration, shortest: time.Minute, longest: brake.LongestWindow, standard: "24h", example: "12h",
+		meaning: "The time within which suspensions are counted, 1m to 72h.",
+		set:     func(s *Settings, v any) { s.Brake.Window = v.(time.Duration) },
+	},
+	{
+		path: "brake.at_least", kind: kindInteger, least: 0, most: 100_000, standard: "5", example: "10",
+		meaning: "So many suspensions pass in any case.",
+		set:     func(s *Settings, v any) { s.Brake.AtLeast = v.(int) },
+	},
+	{
+		path: "brake.percent", kind: kindInteger, least: 0, most: 100, standard: "5", example: "2",
+		meaning: "So many pass of a hundred OneLogin users that are linked to a person and not suspended, where that is more than at_least.",
+		set:     func(s *Settings, v any) { s.Brake.Percent = v.(int) },
 	},
 	{
 		path: "create_custom_attributes", kind: kindBool, standard: "false", example: "true",

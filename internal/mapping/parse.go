@@ -352,10 +352,10 @@ func (p *fileParser) text(k key, e entry, text string) (any, bool) {
 		p.mistake(at, e.shown, `%v; write it as "08:30", with quotes`, err)
 	case kindDuration:
 		d, err := time.ParseDuration(text)
-		if err == nil && d >= 0 && d <= time.Hour && text != "0" {
+		if err == nil && d >= k.shortest && d <= k.longest && text != "0" {
 			return d, true
 		}
-		p.mistake(at, e.shown, "takes a duration between 0s and 1h, written as 10m")
+		p.mistake(at, e.shown, "takes a duration between %s and %s, written as %s", spell(k.shortest), spell(k.longest), k.standard)
 	case kindZone:
 		return p.zone(e, text)
 	case kindField:
@@ -375,6 +375,18 @@ func (p *fileParser) text(k key, e entry, text string) (any, bool) {
 		p.mistake(at, e.shown, "is empty; leave it out, and when_null decides")
 	}
 	return nil, false
+}
+
+// spell writes a duration without the parts that are nothing.
+func spell(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // formula compiles a formula and places its flaws in the file.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/lifecycle"
 )
 
@@ -19,6 +20,8 @@ type Settings struct {
 	Protected Protected
 	// Limits bound what a bulk run may do.
 	Limits Limits
+	// Brake bounds how many people may be suspended within a window.
+	Brake brake.Settings
 	// CreateCustomAttributes allows this program to define a custom attribute
 	// in OneLogin that the mapping names and OneLogin lacks.
 	CreateCustomAttributes bool
@@ -38,6 +41,7 @@ func Default() Settings {
 		Policy:  lifecycle.DefaultPolicy(),
 		Scope:   Scope{OutOfScope: KeepOutOfScope},
 		Limits:  DefaultLimits(),
+		Brake:   brake.DefaultSettings(),
 		Version: "default",
 	}
 }

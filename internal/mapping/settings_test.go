@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
 	"bob-onelogin/internal/mapping"
@@ -82,6 +83,9 @@ func TestParseDefaults(t *testing.T) {
 				got.Policy.GardenLeave != want.Policy.GardenLeave || got.Policy.TemporaryLeave != want.Policy.TemporaryLeave || got.Policy.Reactivate != want.Policy.Reactivate {
 				t.Errorf("policy %+v, want %+v", got.Policy, want.Policy)
 			}
+			if got.Brake != want.Brake || !got.Brake.Enabled || got.Brake.Validate() != nil {
+				t.Errorf("brake %+v, want %+v", got.Brake, want.Brake)
+			}
 		})
 	}
 	if v := mapping.Default().Version; v != "default" {
@@ -122,6 +126,10 @@ func TestParseKeys(t *testing.T) {
 		"protected": {"protected: {emails: [boss@example.com], onelogin_ids: [42]}", func(s mapping.Settings) bool {
 			return s.Protected.Covers(42) && s.Protected.Covers(1, "BOSS@example.com")
 		}},
+		"the brake, in part": {"brake: {window: 36h, percent: 0}", func(s mapping.Settings) bool {
+			return s.Brake == brake.Settings{Enabled: true, Window: 36 * time.Hour, AtLeast: 5}
+		}},
+		"the brake, switched off":          {"brake: {enabled: false}", func(s mapping.Settings) bool { return !s.Brake.Enabled }},
 		"custom attributes may be created": {"create_custom_attributes: true", func(s mapping.Settings) bool { return s.CreateCustomAttributes }},
 		"a mapping of one's own": {"mapping:\n" + names + "  custom_attributes.badge: work.custom.field_1689\n  title: {field: work.title, when_null: keep}\n", func(s mapping.Settings) bool {
 			return slices.Equal(s.Rules, []mapping.Rule{

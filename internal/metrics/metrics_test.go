@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
@@ -152,12 +153,14 @@ func TestWebhookTypesFromOutsideAreNoLabel(t *testing.T) {
 	w := r.NewWebhooks()
 	w.Observe("juniper@example.com", WebhookIgnored, time.Millisecond)
 	w.Observe("juniper@example.com", WebhookUnsigned, time.Millisecond)
+	w.Observe("juniper@example.com", WebhookForbidden, time.Millisecond)
 	w.Observe(employee.EventLeft, WebhookAccepted, time.Millisecond)
 	w.Observe(employee.EventLeft, WebhookNotStored, 8*time.Second)
 	scraped := r.scrape(t)
 	require.NotContains(t, scraped, "juniper")
 	require.Contains(t, scraped, `bob_onelogin_webhooks_total{result="ignored",type="other"} 1`)
 	require.Contains(t, scraped, `bob_onelogin_webhooks_total{result="unsigned",type="none"} 1`)
+	require.Contains(t, scraped, `bob_onelogin_webhooks_total{result="forbidden",type="none"} 1`)
 	require.Contains(t, scraped, `bob_onelogin_webhooks_total{result="accepted",type="employee.left"} 1`)
 	require.Contains(t, scraped, `bob_onelogin_webhooks_total{result="not_stored",type="employee.left"} 1`)
 }
@@ -183,10 +186,26 @@ bob_onelogin_search_attributes 0
 bob_onelogin_survey_timestamp_seconds 1.7724528e+09
 `,
 		},
+		"a brake that was never asked": {
+			survey: dispatch.Survey{At: now, Brake: &brake.View{At: now}},
+			want: `
+bob_onelogin_brake_held 0
+bob_onelogin_brake_held_age_seconds 0
+bob_onelogin_brake_suspensions 0
+bob_onelogin_bulk_end_timestamp_seconds{status="canceled"} 0
+bob_onelogin_bulk_end_timestamp_seconds{status="completed"} 0
+bob_onelogin_bulk_end_timestamp_seconds{status="failed"} 0
+bob_onelogin_bulk_end_timestamp_seconds{status="terminated"} 0
+bob_onelogin_bulk_end_timestamp_seconds{status="timed_out"} 0
+bob_onelogin_search_attributes 0
+bob_onelogin_survey_timestamp_seconds 1.7724528e+09
+`,
+		},
 		"everything, as it is some time after the look": {
 			survey: dispatch.Survey{
 				At: now, Tracked: true, Running: map[workflows.SyncState]int{workflows.Waiting: 12, workflows.Syncing: 1},
 				StartsDue: 2, EndsDue: 3, OldestEndDue: now.Add(-time.Minute), OldestEvent: now.Add(-2 * time.Minute),
+				Brake: &brake.View{Settings: brake.DefaultSettings(), Used: 5, Limit: 6, Held: 2, Since: now.Add(-3 * time.Minute)},
 				BulkEnds: []dispatch.BulkRunEnd{
 					{Status: dispatch.BulkCompleted, At: now.Add(-48 * time.Hour)},
 					{Status: dispatch.BulkCompleted, At: now.Add(-24 * time.Hour)},
@@ -195,6 +214,10 @@ bob_onelogin_survey_timestamp_seconds 1.7724528e+09
 			after: time.Minute,
 			want: `
 bob_onelogin_access_end_age_seconds 120
+bob_onelogin_brake_held 2
+bob_onelogin_brake_held_age_seconds 240
+bob_onelogin_brake_limit 6
+bob_onelogin_brake_suspensions 5
 bob_onelogin_bulk_end_timestamp_seconds{status="canceled"} 0
 bob_onelogin_bulk_end_timestamp_seconds{status="completed"} 1.7723664e+09
 bob_onelogin_bulk_end_timestamp_seconds{status="failed"} 0
@@ -205,6 +228,7 @@ bob_onelogin_due{what="start"} 2
 bob_onelogin_oldest_event_age_seconds 180
 bob_onelogin_search_attributes 1
 bob_onelogin_survey_timestamp_seconds 1.7724528e+09
+bob_onelogin_workflows{state="Held"} 0
 bob_onelogin_workflows{state="Leaving"} 0
 bob_onelogin_workflows{state="Settling"} 0
 bob_onelogin_workflows{state="Syncing"} 1
@@ -237,7 +261,7 @@ func TestMetricsAreWellNamed(t *testing.T) {
 	r.NewSyncs()
 	r.NewWebhooks().Observe("", WebhookPing, time.Millisecond)
 	r.NewNotifications()
-	r.NewSurvey().Set(dispatch.Survey{At: time.Now(), Tracked: true})
+	r.NewSurvey().Set(dispatch.Survey{At: time.Now(), Tracked: true, Brake: &brake.View{Settings: brake.DefaultSettings()}})
 	r.WatchWorker(func() bool { return true }, func() bool { return false })
 	problems, err := testutil.GatherAndLint(r.prometheus)
 	require.NoError(t, err)

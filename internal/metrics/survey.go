@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"bob-onelogin/internal/dispatch"
-	"bob-onelogin/workflows"
 )
 
 // surveyLife is how long a survey counts: what is older says nothing of now, and
@@ -40,16 +39,21 @@ func (s *Survey) Set(last dispatch.Survey) {
 var (
 	surveyedDesc = desc("survey_timestamp_seconds", "When this worker has looked at the namespace last. What it tells is gone three minutes after.")
 	trackedDesc  = desc("search_attributes", "1 where the namespace has the search attributes SyncState and SyncDueAt, without which nobody who waits can be counted.")
-	runningDesc  = desc("workflows", "Employees' workflows that run, by their SyncState.", "state")
+	runningDesc  = desc("workflows", "Employees' workflows that run, by their SyncState. Held ones are held by the suspension brake.", "state")
 	dueDesc      = desc("due", "People whose moment has come and who have not been dealt with: start, no worker has taken them up; access_end, their access was to end.", "what")
 	endAgeDesc   = desc("access_end_age_seconds", "Time since the earliest moment at which access was to end and which has not been dealt with; 0 where there is none.")
 	eventAgeDesc = desc("oldest_event_age_seconds", "Time for which the oldest event has been unanswered; 0 where there is none. It is in its settle delay, or Bob or OneLogin are being called for it.")
 	bulkEndDesc  = desc("bulk_end_timestamp_seconds", "When the newest bulk run ended that ended in this way, within the last week; 0 where none did. Dry runs do not count.", "status")
+
+	brakeUsedDesc  = desc("brake_suspensions", "Suspensions within the window of the suspension brake.")
+	brakeLimitDesc = desc("brake_limit", "How many suspensions the brake lets pass within its window; not there before it was asked for the first time.")
+	brakeHeldDesc  = desc("brake_held", "People who have left and whom the suspension brake holds until a person approves or rejects.")
+	brakeAgeDesc   = desc("brake_held_age_seconds", "Time since the first of them is held; 0 where there is none.")
 )
 
 // Describe sends all that Collect may.
 func (s *Survey) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{surveyedDesc, trackedDesc, runningDesc, dueDesc, endAgeDesc, eventAgeDesc, bulkEndDesc} {
+	for _, d := range []*prometheus.Desc{surveyedDesc, trackedDesc, runningDesc, dueDesc, endAgeDesc, eventAgeDesc, bulkEndDesc, brakeUsedDesc, brakeLimitDesc, brakeHeldDesc, brakeAgeDesc} {
 		out <- d
 	}
 }
@@ -74,10 +78,18 @@ func (s *Survey) Collect(out chan<- prometheus.Metric) {
 	for _, status := range dispatch.BulkEndStatuses() {
 		gauge(out, bulkEndDesc, timestamp(ends[status]), status)
 	}
+	if b := last.Brake; b != nil {
+		gauge(out, brakeUsedDesc, float64(b.Used))
+		gauge(out, brakeHeldDesc, float64(b.Held))
+		gauge(out, brakeAgeDesc, age(b.Since, now))
+		if b.Settings.Window != 0 {
+			gauge(out, brakeLimitDesc, float64(b.Limit))
+		}
+	}
 	if !last.Tracked {
 		return
 	}
-	for _, state := range []workflows.SyncState{workflows.Settling, workflows.Waiting, workflows.Syncing, workflows.Leaving} {
+	for _, state := range dispatch.SurveyedStates() {
 		gauge(out, runningDesc, float64(last.Running[state]), string(state))
 	}
 	gauge(out, dueDesc, float64(last.StartsDue), "start")

@@ -20,6 +20,8 @@ const (
 	WebhookPing WebhookResult = "ping"
 	// WebhookUnsigned: the signature is missing or wrong.
 	WebhookUnsigned WebhookResult = "unsigned"
+	// WebhookForbidden: it came from outside the allowed networks.
+	WebhookForbidden WebhookResult = "forbidden"
 	// WebhookUnreadable: too large, cut off, or signed and not understood.
 	WebhookUnreadable WebhookResult = "unreadable"
 	// WebhookNotStored: Temporal did not take it; Bob delivers it again.
@@ -47,7 +49,7 @@ func (r *Registry) NewWebhooks() *Webhooks {
 		w.results.WithLabelValues(string(t), string(WebhookNotStored))
 	}
 	w.results.WithLabelValues("other", string(WebhookIgnored))
-	for _, result := range []WebhookResult{WebhookPing, WebhookUnsigned, WebhookUnreadable} {
+	for _, result := range []WebhookResult{WebhookPing, WebhookForbidden, WebhookUnsigned, WebhookUnreadable} {
 		w.results.WithLabelValues(noType, string(result))
 	}
 	r.prometheus.MustRegister(w.results, w.duration)

@@ -20,6 +20,8 @@ type Kind string
 const (
 	// Held: something is due for somebody that a person has to decide on.
 	Held Kind = "held"
+	// Braked: the suspension brake holds people who have left.
+	Braked Kind = "braked"
 	// Conflict: two records claim the same thing.
 	Conflict Kind = "conflict"
 	// Failed: something was refused for good.
@@ -43,6 +45,8 @@ type Notice struct {
 	API string `json:"api,omitempty"`
 	// Status is how a bulk run ended.
 	Status string `json:"status,omitempty"`
+	// People is how many people it is about, where it is about several.
+	People int `json:"people,omitempty"`
 }
 
 // Key is the same for what need not be told twice.
@@ -87,6 +91,7 @@ var kinds = []struct {
 	says string
 }{
 	{CredentialsRefused, "Access is refused: nothing is lost, but nothing is provisioned and nobody suspended until it is mended"},
+	{Braked, "The suspension brake holds people who have left and can still log in: approve or reject, with `starter brake show` or there"},
 	{BulkStopped, "A bulk run stopped before everybody was dealt with"},
 	{Conflict, "Conflict: two records claim the same; nothing is written for these employees until it is solved"},
 	{Failed, "Refused for good: mend what the workflow says, then synchronise these employees again"},
@@ -102,6 +107,9 @@ func (u UI) line(n Notice) string {
 		what = n.WorkflowID
 		if n.Status != "" {
 			what += " (" + strings.ReplaceAll(n.Status, "_", " ") + ")"
+		}
+		if n.People > 0 {
+			what += fmt.Sprintf(" (%d held)", n.People)
 		}
 	}
 	what = escape(what)

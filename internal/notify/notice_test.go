@@ -23,6 +23,12 @@ func TestMessage(t *testing.T) {
 				"*Conflict: two records claim the same; nothing is written for these employees until it is solved*\n" +
 				"• employee " + id + ": https://temporal.example.com/namespaces/prod/workflows/employee%2F" + id,
 		},
+		"people whom the brake holds": {
+			ui:      UI{Namespace: "prod"},
+			notices: []Notice{{Kind: Braked, WorkflowID: "suspension-brake", People: 195}},
+			want: "bob-onelogin (prod) needs a person\n*The suspension brake holds people who have left and can still log in: " +
+				"approve or reject, with `starter brake show` or there*\n• suspension-brake (195 held)",
+		},
 		"without a web UI": {
 			ui:      UI{Namespace: "prod"},
 			notices: []Notice{{Kind: Held, EmployeeID: id, WorkflowID: "employee/" + id}},

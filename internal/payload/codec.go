@@ -28,22 +28,26 @@ type UnreadableError struct {
 func (e *UnreadableError) Error() string { return "encrypted payload: " + e.reason }
 
 type codec struct {
-	keys Keys
+	ring Ring
 }
 
 // Codec encrypts with the first key and decrypts with all. What is not
 // encrypted passes through Decode as it is: operators start and signal
 // workflows with plain JSON. Without keys, everything passes through Encode
 // too, and what is encrypted is refused by Decode.
-func (k Keys) Codec() converter.PayloadCodec { return codec{keys: k} }
+func (r Ring) Codec() converter.PayloadCodec { return codec{ring: r} }
+
+// Codec is that of keys that stay.
+func (k Keys) Codec() converter.PayloadCodec { return k.Ring().Codec() }
 
 // Encode encrypts each payload as a whole, so that its own metadata, which
 // names its type, is hidden and comes back as it was.
 func (c codec) Encode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
-	if c.keys.Empty() {
+	keys := c.ring()
+	if keys.Empty() {
 		return payloads, nil
 	}
-	first := c.keys.list[0]
+	first := keys.list[0]
 	encoded := make([]*commonpb.Payload, len(payloads))
 	for i, p := range payloads {
 		plain, err := proto.Marshal(p)
@@ -63,13 +67,14 @@ func (c codec) Encode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error)
 
 // Decode is Encode's inverse.
 func (c codec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error) {
+	keys := c.ring()
 	decoded := make([]*commonpb.Payload, len(payloads))
 	for i, p := range payloads {
 		if string(p.GetMetadata()[converter.MetadataEncoding]) != Encoding {
 			decoded[i] = p
 			continue
 		}
-		plain, err := c.decrypt(p)
+		plain, err := keys.decrypt(p)
 		if err != nil {
 			return nil, err
 		}
@@ -78,18 +83,18 @@ func (c codec) Decode(payloads []*commonpb.Payload) ([]*commonpb.Payload, error)
 	return decoded, nil
 }
 
-func (c codec) decrypt(p *commonpb.Payload) (*commonpb.Payload, error) {
+func (k Keys) decrypt(p *commonpb.Payload) (*commonpb.Payload, error) {
 	id := string(p.GetMetadata()[metadataKeyID])
 	if !keyID.MatchString(id) {
 		return nil, &UnreadableError{"it names no key of ours; another program's codec has written it"}
 	}
-	aead := c.keys.find(id)
+	aead := k.find(id)
 	switch {
-	case aead == nil && c.keys.Empty():
+	case aead == nil && k.Empty():
 		return nil, &UnreadableError{fmt.Sprintf("it needs the key %s, and this process has no keys; set PAYLOAD_KEYS as it is set elsewhere", id)}
 	case aead == nil:
 		return nil, &UnreadableError{fmt.Sprintf("it needs the key %s, and this process has %s; add that key to PAYLOAD_KEYS, after the first",
-			id, strings.Join(c.keys.IDs(), ", "))}
+			id, strings.Join(k.IDs(), ", "))}
 	}
 	plain, err := aead.Open(nil, nil, p.GetData(), bound(id))
 	if err != nil {

@@ -17,21 +17,27 @@ import (
 // Inside of a workflow, a payload that cannot be decrypted panics: that fails
 // the workflow task, which is tried again until a worker has the key. An error
 // would fail the workflow for good, and drop a signal without a trace.
-func (k Keys) DataConverter() converter.DataConverter {
-	return dataConverter{converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), k.Codec())}
+func (r Ring) DataConverter() converter.DataConverter {
+	return dataConverter{converter.NewCodecDataConverter(converter.GetDefaultDataConverter(), r.Codec())}
 }
 
 // FailureConverter hides messages and stack traces of failures as well, where
 // there are keys.
-func (k Keys) FailureConverter() converter.FailureConverter {
-	data := k.DataConverter()
+func (r Ring) FailureConverter() converter.FailureConverter {
+	data := r.DataConverter()
 	return failureConverter{
 		FailureConverter: temporal.NewDefaultFailureConverter(temporal.DefaultFailureConverterOptions{
-			DataConverter: data, EncodeCommonAttributes: !k.Empty(),
+			DataConverter: data, EncodeCommonAttributes: !r().Empty(),
 		}),
 		data: data,
 	}
 }
+
+// DataConverter is that of keys that stay.
+func (k Keys) DataConverter() converter.DataConverter { return k.Ring().DataConverter() }
+
+// FailureConverter is that of keys that stay.
+func (k Keys) FailureConverter() converter.FailureConverter { return k.Ring().FailureConverter() }
 
 type dataConverter struct {
 	converter.DataConverter

@@ -26,6 +26,13 @@ type Keys struct {
 	list []key
 }
 
+// Ring hands out the keys whenever they are asked for: they may be replaced
+// while they are in use. Where there were keys once, there always are.
+type Ring func() Keys
+
+// Ring is one whose keys stay.
+func (k Keys) Ring() Ring { return func() Keys { return k } }
+
 type key struct {
 	id   string
 	aead cipher.AEAD

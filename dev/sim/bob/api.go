@@ -172,7 +172,10 @@ func (s *Server) identify(identifier string) record {
 
 // seen is the record that the service user sees now, nil when it sees nobody.
 func (s *Server) seen(id string, now time.Time) record {
-	r := s.staff.visible(id, now, time.Duration(s.settings.StaleFor))
+	r, stale := s.staff.lagging(id, now, time.Duration(s.settings.StaleFor))
+	if stale {
+		s.stale.Add(1)
+	}
 	if r == nil || slices.Contains(s.settings.HiddenPeople, id) {
 		return nil
 	}

@@ -387,6 +387,7 @@ func TestStaleReads(t *testing.T) {
 	require.Equal(t, "209192108", s.title(), "between the writes")
 	clock.Advance(15 * time.Second)
 	require.Equal(t, "209192109", s.title(), "after both")
+	require.Equal(t, 2, s.bob.StaleReads())
 
 	s.put("55", `{"email":"new@example.com"}`)
 	require.Equal(t, 404, s.do("POST", "/v1/people/55", `{}`).status, "a new record is not there yet")

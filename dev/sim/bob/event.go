@@ -29,6 +29,9 @@ type Event struct {
 	TriggeredBy   string         `json:"triggeredBy"`   // "system" when empty
 	Data          map[string]any `json:"data"`          // merged into the data of the body; null removes a key
 	Version       string         `json:"version"`       // "v2", also when empty, or the legacy "v1"
+	// TriggeredAt is when it happened, where that is not now: Bob delivers for
+	// days what it could not deliver at once.
+	TriggeredAt time.Time `json:"triggeredAt,omitzero"`
 
 	Count      int              `json:"count"`      // so many events, 1 when 0
 	Duplicates int              `json:"duplicates"` // each goes out so many times more

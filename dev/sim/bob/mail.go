@@ -269,7 +269,11 @@ func (s *Server) queue(e Event, removed record) ([]*parcel, error) {
 	if person == nil {
 		person = removed
 	}
-	bodies, err := e.bodies(person, s.clock.Now())
+	at := s.clock.Now()
+	if !e.TriggeredAt.IsZero() {
+		at = e.TriggeredAt.UTC()
+	}
+	bodies, err := e.bodies(person, at)
 	if err != nil {
 		return nil, fmt.Errorf("send event: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -102,6 +103,10 @@ func TestWebhookBodies(t *testing.T) {
 		"updated": {
 			"PUT", "/_sim/people/" + workerID + "?event=employee.updated&wait=true", `{"surname":"Lichen","work":{"title":"Map Folder"}}`,
 			fmt.Sprintf(head, "employee.updated") + `{"employeeId":"` + workerID + `","fieldUpdates":[{"id":"root.displayName"},{"id":"root.surname"},{"id":"work.title"}]}}`,
+		},
+		"delivered long after it happened": {
+			"POST", "/_sim/events", `{"type":"employee.joined","employeeId":"` + workerID + `","triggeredAt":"2026-03-01T09:15:00+02:00","wait":true}`,
+			strings.Replace(fmt.Sprintf(head, "employee.joined"), "2026-03-02T12:00:30", "2026-03-01T07:15:00", 1) + `{"employeeId":"` + workerID + `"}}`,
 		},
 		"updated without a change": {
 			"PUT", "/_sim/people/" + workerID + "?event=employee.updated&wait=true", `{}`,

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"bob-onelogin/dev/sim/control"
@@ -109,6 +110,7 @@ type Server struct {
 	rates    rates
 	firewall firewall
 	mail     *mail
+	stale    atomic.Int64 // see StaleReads
 
 	mu       sync.RWMutex
 	token    string
@@ -166,6 +168,10 @@ func (s *Server) Set(settings Settings) error {
 	s.settings = settings.clone()
 	return nil
 }
+
+// StaleReads is how many times a read has shown somebody otherwise than they
+// are by then, the service user's scope aside.
+func (s *Server) StaleReads() int { return int(s.stale.Load()) }
 
 // Rotate replaces the service user's token; the one before it is refused.
 func (s *Server) Rotate(token string) {

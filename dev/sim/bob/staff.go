@@ -62,16 +62,22 @@ func (s *staff) current(id string) record {
 	return history[len(history)-1].record
 }
 
-// visible is the record that a read shows, nil for nobody. A version from the
-// future stems from a clock that was moved back: it is not hidden.
+// visible is the record that a read shows, nil for nobody.
 func (s *staff) visible(id string, now time.Time, stale time.Duration) record {
+	r, _ := s.lagging(id, now, stale)
+	return r
+}
+
+// lagging is visible, and whether that is not the newest. A version from the
+// future stems from a clock that was moved back: it is not hidden.
+func (s *staff) lagging(id string, now time.Time, stale time.Duration) (record, bool) {
 	history := s.versions[id]
 	for i := len(history) - 1; i >= 0; i-- {
 		if age := now.Sub(history[i].since); age >= stale || age < 0 {
-			return history[i].record
+			return history[i].record, i < len(history)-1
 		}
 	}
-	return nil
+	return nil, len(history) > 0
 }
 
 // Change is what a Put did.

@@ -124,7 +124,7 @@ func (c *Control) Handler(mux *http.ServeMux, kinds ...func(route string, r *htt
 			}
 		}
 		if fault, due := c.take(method, route, r.URL.Path); due {
-			fault.act(w, r, mux)
+			fault.Act(w, r, mux)
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -198,6 +198,7 @@ func (c *Control) postFault(r *http.Request) (any, error) {
 		Headers map[string]string `json:"headers"`
 		Delay   string            `json:"delay"`
 		Drop    string            `json:"drop"`
+		List    string            `json:"list"`
 		Skip    int               `json:"skip"`
 	}
 	if err := ReadJSON(r, &body); err != nil {
@@ -205,7 +206,7 @@ func (c *Control) postFault(r *http.Request) (any, error) {
 	}
 	f := Fault{
 		Method: body.Method, Route: body.Route, Count: body.Count, Status: body.Status,
-		Body: body.Body, Headers: body.Headers, Drop: body.Drop, Skip: body.Skip,
+		Body: body.Body, Headers: body.Headers, Drop: body.Drop, List: body.List, Skip: body.Skip,
 	}
 	if body.Delay != "" {
 		d, err := parseDuration("delay", body.Delay)

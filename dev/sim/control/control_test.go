@@ -158,6 +158,10 @@ func TestFaults(t *testing.T) {
 			faults: []string{`{"drop":"after","delay":"1ms"}`},
 			calls:  []string{"PUT /things/1", "PUT /things/1"}, want: []int{lost, 200}, effects: 2,
 		},
+		"cut in the middle of the answer": {
+			faults: []string{`{"drop":"middle"}`},
+			calls:  []string{"PUT /things/1", "PUT /things/1"}, want: []int{lost, 200}, effects: 2,
+		},
 		"a delay alone is served": {
 			faults: []string{`{"delay":"1ms"}`},
 			calls:  []string{"GET /things/1"}, want: []int{200}, effects: 1,
@@ -222,6 +226,35 @@ func TestFaultAnswer(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.want, s.must(t, "GET", "/things/1", "")); diff != "" {
 				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFaultyLists(t *testing.T) {
+	tests := map[string]struct{ list, body, want string }{
+		"everybody is missing":            {control.ListEmpty, `[1,2,3]`, `[]`},
+		"half of them are missing":        {control.ListHalf, `[1,2,3]`, `[1,3]`},
+		"a member of the answer":          {control.ListHalf, `{"people":[{"a":1},{"a":2}],"more":"yes"}`, `{"more":"yes","people":[{"a":1}]}`},
+		"a member that is emptied":        {control.ListEmpty, `{"people":[{"a":1}]}`, `{"people":[]}`},
+		"no list":                         {control.ListEmpty, `{"a":1}`, `{"a":1}`},
+		"no JSON":                         {control.ListEmpty, `oh`, `oh`},
+		"a list that is empty by itself":  {control.ListHalf, `[]`, `[]`},
+		"large numbers stay as they were": {control.ListHalf, `[3332883884017713238,2]`, `[3332883884017713238]`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			control.Fault{List: tt.list}.Act(w, httptest.NewRequest("GET", "/", nil), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Total-Count", "3")
+				w.WriteHeader(206)
+				_, _ = io.WriteString(w, tt.body)
+			}))
+			if diff := cmp.Diff(tt.want, w.Body.String()); diff != "" {
+				t.Errorf("body (-want +got):\n%s", diff)
+			}
+			if w.Code != 206 || w.Header().Get("Total-Count") != "3" {
+				t.Errorf("status %d, header %v: the rest of the answer is as it was", w.Code, w.Header())
 			}
 		})
 	}
@@ -299,6 +332,9 @@ func TestControlCallsThatAreRefused(t *testing.T) {
 		"negative count":         {"POST /_sim/faults", `{"status":500,"count":-1}`, 400, "count"},
 		"negative skip":          {"POST /_sim/faults", `{"status":500,"skip":-1}`, 400, "skip"},
 		"unknown drop":           {"POST /_sim/faults", `{"drop":"during"}`, 400, "drop"},
+		"unknown list":           {"POST /_sim/faults", `{"list":"short"}`, 400, "list"},
+		"list with status":       {"POST /_sim/faults", `{"list":"half","status":200}`, 400, "list"},
+		"list with drop":         {"POST /_sim/faults", `{"list":"half","drop":"after"}`, 400, "list"},
 		"drop with status":       {"POST /_sim/faults", `{"drop":"after","status":500}`, 400, "drop"},
 		"body without status":    {"POST /_sim/faults", `{"delay":"1s","body":"x"}`, 400, "status"},
 		"fault without trouble":  {"POST /_sim/faults", `{"method":"PUT"}`, 400, "status"},

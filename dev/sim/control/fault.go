@@ -12,6 +12,14 @@ import (
 const (
 	DropBefore = "before" // the request never reaches the stand-in's handler
 	DropAfter  = "after"  // the handler has run in full, its answer is lost
+	DropMiddle = "middle" // the handler has run in full, half of its answer is lost
+)
+
+// What a faulty call's list comes to. The list is the answer itself, or a
+// member of it.
+const (
+	ListEmpty = "empty" // nobody is in it
+	ListHalf  = "half"  // every other item is missing
 )
 
 // maxFaults bounds what a runaway test can store.
@@ -38,6 +46,10 @@ func (d *Duration) UnmarshalText(text []byte) error {
 //   - Status: the call is answered with it, Body and Headers, without effect.
 //   - Drop "before": the connection is cut, without effect.
 //   - Drop "after": the effect happens, the connection is cut.
+//   - Drop "middle": the effect happens, the connection is cut in the middle of
+//     the answer.
+//   - List: the effect happens, and the answer's list is empty, or half of it
+//     is missing; its headers say what they would.
 //   - Delay: in real time, and only while the client waits. It precedes
 //     whatever else the fault does, except under Drop "after", where it
 //     stands between the effect and the cut. Alone, the call is then served.
@@ -54,6 +66,7 @@ type Fault struct {
 	Headers map[string]string `json:"headers,omitempty"`
 	Delay   Duration          `json:"delay,omitzero"`
 	Drop    string            `json:"drop,omitempty"`
+	List    string            `json:"list,omitempty"`
 	// Skip lets this many matching calls go by first. A call counts as gone by
 	// even when another fault acts on it, so that a schedule of faults can be
 	// written down by the index of the call.
@@ -77,18 +90,27 @@ func (f Fault) validate() error {
 	}
 	switch f.Drop {
 	case "":
-	case DropBefore, DropAfter:
+	case DropBefore, DropAfter, DropMiddle:
 		if f.Status != 0 {
 			errs = append(errs, errors.New("drop: a cut connection has no status"))
 		}
 	default:
-		errs = append(errs, fmt.Errorf("drop: %q is neither %q nor %q", f.Drop, DropBefore, DropAfter))
+		errs = append(errs, fmt.Errorf("drop: %q is none of %q, %q and %q", f.Drop, DropBefore, DropMiddle, DropAfter))
+	}
+	switch f.List {
+	case "":
+	case ListEmpty, ListHalf:
+		if f.Status != 0 || f.Drop != "" {
+			errs = append(errs, errors.New("list: has neither status nor drop beside it"))
+		}
+	default:
+		errs = append(errs, fmt.Errorf("list: %q is neither %q nor %q", f.List, ListEmpty, ListHalf))
 	}
 	if f.Status == 0 && (f.Body != "" || len(f.Headers) > 0) {
 		errs = append(errs, errors.New("status: body and headers need one"))
 	}
-	if f.Status == 0 && f.Drop == "" && f.Delay == 0 {
-		errs = append(errs, errors.New("status: without it, drop or delay the fault does nothing"))
+	if f.Status == 0 && f.Drop == "" && f.List == "" && f.Delay == 0 {
+		errs = append(errs, errors.New("status: without it, drop, list or delay the fault does nothing"))
 	}
 	return errors.Join(errs...)
 }
@@ -98,19 +120,31 @@ func (f Fault) matches(method, route, path string) bool {
 		(f.Route == "" || f.Route == route || f.Route == path)
 }
 
-// act does what the fault says. It does not return when the connection is cut.
-func (f Fault) act(w http.ResponseWriter, r *http.Request, next http.Handler) {
+// Act does to one call what the fault says, whichever calls the fault is
+// planned for. next serves the call. Act does not return when the connection is
+// cut: it panics with http.ErrAbortHandler, as net/http wants it.
+func (f Fault) Act(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if f.Drop == DropAfter {
-		next.ServeHTTP(&discard{header: http.Header{}}, r)
+		next.ServeHTTP(newHeld(), r)
 	}
 	if !f.wait(r) {
 		panic(http.ErrAbortHandler)
 	}
 	switch {
+	case f.Drop == DropMiddle:
+		h := newHeld()
+		next.ServeHTTP(h, r)
+		h.sendHalf(w)
+		panic(http.ErrAbortHandler)
 	case f.Drop != "":
 		panic(http.ErrAbortHandler)
 	case f.Status != 0:
 		f.answer(w)
+	case f.List != "":
+		h := newHeld()
+		next.ServeHTTP(h, r)
+		h.shorten(f.List)
+		h.send(w)
 	default:
 		next.ServeHTTP(w, r)
 	}
@@ -149,10 +183,3 @@ func (f Fault) answer(w http.ResponseWriter) {
 		_, _ = w.Write([]byte(f.Body)) // a client that has gone cannot be told
 	}
 }
-
-// discard takes an answer that nobody will see.
-type discard struct{ header http.Header }
-
-func (d *discard) Header() http.Header         { return d.header }
-func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d *discard) WriteHeader(int)             {}
