@@ -81,9 +81,17 @@ fuzz: ## Fuzz every parser of what comes from outside, half a minute each
 	done
 
 .PHONY: bench
-bench: $(CLI) ## Measure a bulk run: against a fan-out of empty workflows, and over 20,000 employees
+bench: $(CLI) ## Measure calls, throughput, memory and lateness; ARGS="calls bulk" measures these alone, ARGS="--write docs/performance.md" keeps the tables
 	go build -o bin/bench ./dev/bench
-	exec bin/bench
+	exec bin/bench $(ARGS)
+
+.PHONY: cluster-bench
+cluster-bench: export CGO_ENABLED = 0
+cluster-bench: $(CLI) bin/temporal-server bin/temporal-sql-tool ## Measure bulk runs on PostgreSQL and a real Temporal server; ARGS as for bench
+	dev/cluster/postgres.sh
+	go build -o bin/cluster ./dev/cluster
+	go build -o bin/bench ./dev/bench
+	bin/cluster --cli "$(or $(TEMPORAL_CLI),bin/temporal)" bin/bench $(or $(ARGS),bulk parents scale)
 
 SEEDS ?= 200
 SEED ?= 1

@@ -2,7 +2,7 @@ package activities
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,9 +14,9 @@ import (
 )
 
 // listing is every OneLogin user, found as the API finds them. Users are kept
-// as they were answered, a few hundred bytes each, and decoded when looked at.
+// as they were answered, encoded, and decoded when looked at.
 type listing struct {
-	users []json.RawMessage
+	users rows
 	// active counts those that are linked and not suspended.
 	active     int
 	places     map[int64]int
@@ -38,12 +38,10 @@ func (l *listing) add(u onelogin.User) error {
 	if _, known := l.places[u.ID()]; known {
 		return nil
 	}
-	raw, err := json.Marshal(u)
-	if err != nil {
+	place := l.users.len()
+	if err := l.users.add(u.Attributes()); err != nil {
 		return fmt.Errorf("keep a listed user: %w", err)
 	}
-	place := len(l.users)
-	l.users = append(l.users, raw)
 	if linkedAndActive(u) {
 		l.active++
 	}
@@ -64,11 +62,11 @@ func foldAddress(s string) string { return strings.ToLower(strings.TrimSpace(s))
 func (l *listing) find(by map[string][]int, key string) ([]onelogin.User, error) {
 	var users []onelogin.User
 	for _, place := range by[key] {
-		var u onelogin.User
-		if err := json.Unmarshal(l.users[place], &u); err != nil {
+		attributes, err := l.users.at(place)
+		if err != nil {
 			return nil, fmt.Errorf("look at a listed user: %w", err)
 		}
-		users = append(users, u)
+		users = append(users, onelogin.UserOf(attributes))
 	}
 	return users, nil
 }
@@ -106,10 +104,10 @@ type staff struct {
 	// address as well.
 	partial bool
 
-	records []json.RawMessage
-	ids     []string
-	places  map[string]int
-	byEmail map[string][]int
+	ids            []string
+	fields, labels rows
+	places         map[string]int
+	byEmail        map[string][]int
 }
 
 func newStaff(policy lifecycle.Policy, live roster) *staff {
@@ -117,12 +115,11 @@ func newStaff(policy lifecycle.Policy, live roster) *staff {
 }
 
 func (s *staff) add(r employee.Record) error {
-	raw, err := json.Marshal(r)
-	if err != nil {
+	if err := errors.Join(s.fields.add(r.Fields), s.labels.add(r.Labels)); err != nil {
 		return fmt.Errorf("keep a person: %w", err)
 	}
-	place := len(s.records)
-	s.records, s.ids = append(s.records, raw), append(s.ids, r.ID)
+	place := len(s.ids)
+	s.ids = append(s.ids, r.ID)
 	s.places[r.ID] = place
 	if email, p, err := r.Text(mapping.FieldEmail); err == nil && p == employee.Present {
 		key := foldAddress(email)
@@ -132,11 +129,12 @@ func (s *staff) add(r employee.Record) error {
 }
 
 func (s *staff) at(place int) (employee.Record, error) {
-	var r employee.Record
-	if err := json.Unmarshal(s.records[place], &r); err != nil {
-		return r, fmt.Errorf("look at a person: %w", err)
+	fields, err := s.fields.at(place)
+	labels, labelsErr := s.labels.at(place)
+	if err := errors.Join(err, labelsErr); err != nil {
+		return employee.Record{}, fmt.Errorf("look at a person: %w", err)
 	}
-	return r, nil
+	return employee.Record{ID: s.ids[place], Fields: fields, Labels: labels}, nil
 }
 
 func (s *staff) shows(employeeID string) bool {

@@ -284,9 +284,9 @@ func (r *reading) readOneLogin(ctx context.Context) error {
 				return err
 			}
 		}
-		r.Users, r.UsersOf = len(all.users), total
+		r.Users, r.UsersOf = all.users.len(), total
 	}
-	if len(all.users) != total {
+	if all.users.len() != total {
 		return errShifted
 	}
 	r.all = all

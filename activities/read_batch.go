@@ -22,6 +22,9 @@ const (
 type readBatch struct {
 	mu   sync.Mutex
 	open *gathering
+	// turn is held by the one call under way: whoever asks meanwhile joins the
+	// next, and no calls queue up that few have joined.
+	turn sync.Mutex
 }
 
 // gathering is one call to be made for everybody who joined it.
@@ -76,6 +79,8 @@ func (b *readBatch) join(ctx context.Context, api *bob.Client, id string, fields
 
 // search makes the call of a gathering, once.
 func (b *readBatch) search(ctx context.Context, api *bob.Client, g *gathering, fields []string) {
+	b.turn.Lock()
+	defer b.turn.Unlock()
 	b.mu.Lock()
 	if b.open == g {
 		b.open = nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"bob-onelogin/internal/bob"
+	"bob-onelogin/internal/mapping"
 )
 
 // searches is a Bob that answers searches alone: everybody but the hidden, or
@@ -190,4 +192,49 @@ func TestReadBatchOfTheSamePersonTwice(t *testing.T) {
 	}
 	group.Wait()
 	require.Equal(t, [][]string{{batchID(0)}}, s.asked)
+}
+
+// TestBurstOfEventsIsReadTogether: Bob answers fifty reads of one a minute; a
+// burst of more waits for no minute.
+func TestBurstOfEventsIsReadTogether(t *testing.T) {
+	const people, atOnce = 250, 15
+	var mu sync.Mutex
+	alone := 0
+	s := searches{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/people/search" {
+			s.ServeHTTP(w, r)
+			return
+		}
+		mu.Lock()
+		alone++
+		mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"id": strings.TrimPrefix(r.URL.Path, "/v1/people/")})
+	}))
+	t.Cleanup(server.Close)
+	client, err := bob.New(bob.Config{BaseURL: server.URL + "/v1", ServiceUserID: "SERVICE-sample", Token: "token", MaxPerMinute: 3 * atOnce})
+	require.NoError(t, err)
+	a := &Activities{Bob: client}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var group sync.WaitGroup
+	failed := make([]error, people)
+	for i := range people {
+		group.Go(func() {
+			r, err := a.person(ctx, ReadEmployeeInput{EmployeeID: batchID(i)}, mapping.Default())
+			if err == nil && r.ID != batchID(i) {
+				err = errors.New("somebody else")
+			}
+			failed[i] = err
+		})
+	}
+	group.Wait()
+	require.NoError(t, errors.Join(failed...))
+	require.Positive(t, alone, "as long as Bob is not busy, people are read one by one")
+	require.LessOrEqual(t, alone, atOnce+10, "what flows in meanwhile aside")
+	require.LessOrEqual(t, len(s.asked), 5)
+	for _, ids := range s.asked {
+		require.LessOrEqual(t, len(ids), gatherMax)
+	}
 }

@@ -85,6 +85,8 @@ type request struct {
 	gate    *gate
 	timeout time.Duration
 	limit   int64
+	// atOnce: the call is made only where it need not wait for its turn.
+	atOnce bool
 	// mayMiss is set where a 404 says that the thing asked for does not exist,
 	// not that the path is wrong.
 	mayMiss bool
@@ -110,6 +112,9 @@ func (c *Client) admit(ctx context.Context, r request) (release func(), err erro
 	if err := c.breaker.check(r.op); err != nil {
 		return nil, err
 	}
+	if r.atOnce {
+		return c.admitAtOnce(r)
+	}
 	select {
 	case r.gate.turn <- struct{}{}:
 		defer func() { <-r.gate.turn }()
@@ -132,6 +137,29 @@ func (c *Client) admit(ctx context.Context, r request) (release func(), err erro
 	case c.slots <- struct{}{}:
 	case <-ctx.Done():
 		return nil, broken(ctx, Failure{Op: r.op}, ctx.Err())
+	}
+	return func() { <-c.slots }, nil
+}
+
+// ErrBusy: the call would have to wait for its turn, and was not made.
+var ErrBusy = errors.New("bob: too many calls at once")
+
+// admitAtOnce is admit for calls that do not wait.
+func (c *Client) admitAtOnce(r request) (release func(), err error) {
+	select {
+	case r.gate.turn <- struct{}{}:
+		defer func() { <-r.gate.turn }()
+	default:
+		return nil, ErrBusy
+	}
+	select {
+	case c.slots <- struct{}{}:
+	default:
+		return nil, ErrBusy
+	}
+	if !r.gate.limiter.Allow() {
+		<-c.slots
+		return nil, ErrBusy
 	}
 	return func() { <-c.slots }, nil
 }

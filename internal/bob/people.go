@@ -50,6 +50,16 @@ type filter struct {
 // behind a write by up to 20 s. An unknown id or address is a *NotFoundError;
 // an answer about another id than was asked for is a *ContentError.
 func (c *Client) Person(ctx context.Context, idOrEmail string, fields []string) (employee.Record, error) {
+	return c.readPerson(ctx, idOrEmail, fields, false)
+}
+
+// PersonAtOnce is Person where that need not wait for its turn; else it makes
+// no call and returns ErrBusy. One search reads as many as have to wait.
+func (c *Client) PersonAtOnce(ctx context.Context, idOrEmail string, fields []string) (employee.Record, error) {
+	return c.readPerson(ctx, idOrEmail, fields, true)
+}
+
+func (c *Client) readPerson(ctx context.Context, idOrEmail string, fields []string, atOnce bool) (employee.Record, error) {
 	byID := IsEmployeeID(idOrEmail)
 	if !byID && !isAddress(idOrEmail) {
 		return employee.Record{}, &RequestError{
@@ -68,6 +78,7 @@ func (c *Client) Person(ctx context.Context, idOrEmail string, fields []string) 
 		path:    "/people/" + url.PathEscape(idOrEmail),
 		body:    personQuery{Fields: sel.ids, HumanReadable: humanReadable},
 		gate:    c.person,
+		atOnce:  atOnce,
 		timeout: c.cfg.Timeout,
 		limit:   maxBytes,
 		mayMiss: true,

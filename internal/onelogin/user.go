@@ -103,6 +103,13 @@ func (u *User) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// Attributes are the decoded answer, to be kept and given to UserOf: string,
+// json.Number, bool, map[string]any, []any or nil. They must not be changed.
+func (u User) Attributes() map[string]any { return u.attributes }
+
+// UserOf is the user with the given attributes, of the types of Attributes.
+func UserOf(attributes map[string]any) User { return User{attributes: attributes} }
+
 // ID is OneLogin's id of the user; every user that a Client returns has one.
 func (u User) ID() int64 {
 	id, _ := u.integer("id")

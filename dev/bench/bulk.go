@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"bob-onelogin/workflows"
+)
+
+// bound is how much longer something may take than what it is held against.
+const bound = 1.5
+
+// bulk compares a bulk run in which everybody has changed with the same
+// fan-out of bare workflows, which have its workflow tasks and activities, and
+// with one of empty workflows, which have one workflow task and nothing else.
+func (b *bench) bulk(ctx context.Context) ([]table, error) {
+	// Each round has people of its own, because those of whom another run was
+	// just about are looked at once more. Not everybody in Bob works.
+	w, err := newWorld(b.Children*b.Rounds*5/4, nature{})
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	s, err := b.start(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	bare, err := s.serveBare()
+	if err != nil {
+		return nil, err
+	}
+	defer bare.stop()
+	empty, err := s.serveEmpty()
+	if err != nil {
+		return nil, err
+	}
+	defer empty.Stop()
+
+	var againstBare, againstEmpty rounds
+	for round := range b.Rounds {
+		if err := w.change(round*b.Children, b.Children); err != nil {
+			return nil, err
+		}
+		_, run, _, err := s.runBulk(ctx, b.Window, b.Children)
+		if err != nil {
+			return nil, err
+		}
+		ours, err := s.fanned(ctx, run)
+		if err != nil {
+			return nil, err
+		}
+		theirs, err := s.bareFanOut(ctx, fmt.Sprint(round), 1, bareParentInput{Children: b.Children, Window: b.Window, Input: order()})
+		if err != nil {
+			return nil, err
+		}
+		nothing, err := s.fanOut(ctx, fanOutInput{Round: round, Children: b.Children, Window: b.Window, Input: order()})
+		if err != nil {
+			return nil, err
+		}
+		againstBare.add(ours, theirs)
+		againstEmpty.add(ours, nothing)
+		b.say("round %d of %d: %s in bulk, %s of bare workflows, %s of empty ones", round+1, b.Rounds, short(ours), short(theirs), short(nothing))
+	}
+	ours, err := s.ended(ctx, workflows.EmployeeWorkflowID(w.working[0]), nil)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := s.ended(ctx, "bare/0-0-0", nil)
+	if err != nil {
+		return nil, err
+	}
+	t := figures(fmt.Sprintf("Fan-out over %d changed people, %d at once, medians of %d rounds", b.Children, b.Window, b.Rounds))
+	per := func(d []time.Duration) string {
+		return fmt.Sprintf("%s, %s each, %.0f/s", short(median(d)), short(median(d)/time.Duration(b.Children)), float64(b.Children)/median(d).Seconds())
+	}
+	t.tell("bulk run", per(againstBare.ours))
+	t.tell("bare workflows", per(againstBare.theirs))
+	t.tell("empty workflows", per(againstEmpty.theirs))
+	t.add(judge(ours.tasks == theirs.tasks && ours.activities == theirs.activities), "workflow tasks and activities of one child",
+		fmt.Sprintf("%d and %d", ours.tasks, ours.activities), fmt.Sprintf("those of the bare one: %d and %d", theirs.tasks, theirs.activities))
+	t.ratio("time against bare workflows", againstBare.ratio(), bound)
+	t.ratio("time against empty workflows", againstEmpty.ratio(), bound)
+	return []table{*t}, nil
+}
