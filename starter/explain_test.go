@@ -132,7 +132,7 @@ func TestExplainPersonWithoutTemporal(t *testing.T) {
 	t.Cleanup(bobHTTP.Close)
 	t.Cleanup(oneHTTP.Close)
 	cfg := config.Starter{
-		Bob:              config.Bob{BaseURL: bobHTTP.URL + "/v1", ServiceUserID: "SERVICE-test", ServiceUserToken: "bob-s3cret"},
+		Bob:              config.Bob{BaseURL: bobHTTP.URL + "/v1", ServiceUserID: "SERVICE-test", ServiceUserToken: "bob-s3cret", MaxPerMinute: 45},
 		OneLogin:         config.OneLogin{BaseURL: oneHTTP.URL, ClientID: "id", ClientSecret: "one-s3cret", Region: "us", MaxRPS: 50, PageLimit: 100},
 		ProvisioningFile: policy,
 	}
