@@ -252,6 +252,9 @@ func serve(
 
 	options.TaskQueueActivitiesPerSecond = cfg.OneLogin.MaxRPS
 	options.MaxConcurrentActivityExecutionSize = oneLoginSlots(cfg.OneLogin.MaxRPS)
+	// Whoever finds nobody polling is written to the server's backlog and read
+	// from it again, which costs a bulk run more than the activity does.
+	options.ActivityTaskPollerBehavior = worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{})
 	oneLogin := worker.New(c, workflows.OneLoginTaskQueue, options)
 	acts.RegisterOneLogin(oneLogin)
 
