@@ -81,9 +81,10 @@ fuzz: ## Fuzz every parser of what comes from outside, half a minute each
 	done
 
 .PHONY: bench
-bench: $(CLI) ## Measure calls, throughput, memory and lateness; ARGS="calls bulk" measures these alone, ARGS="--write docs/performance.md" keeps the tables
+bench: $(CLI) ## Measure calls, throughput, memory and lateness, then what cluster-bench does; ARGS="calls bulk" measures these alone, ARGS="--write docs/performance.md" keeps the tables
 	go build -o bin/bench ./dev/bench
-	exec bin/bench $(ARGS)
+	bin/bench $(ARGS)
+	$(if $(ARGS),,$(MAKE) cluster-bench)
 
 .PHONY: cluster-bench
 cluster-bench: export CGO_ENABLED = 0
