@@ -17,16 +17,11 @@ const bound = 1.5
 func (b *bench) bulk(ctx context.Context) ([]table, error) {
 	// Each round has people of its own, because those of whom another run was
 	// just about are looked at once more. Not everybody in Bob works.
-	w, err := newWorld(b.Children*b.Rounds*5/4, nature{})
+	w, s, end, err := b.stage(ctx, b.Children*b.Rounds*5/4, nature{})
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
-	s, err := b.start(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
+	defer end()
 	bare, err := s.serveBare()
 	if err != nil {
 		return nil, err

@@ -18,16 +18,11 @@ const settled = time.Second
 // events compares how long it takes to handle a burst of events, each of which
 // changes somebody, with the same burst on bare workflows.
 func (b *bench) events(ctx context.Context) ([]table, error) {
-	w, err := newWorld(b.Events*b.Rounds*5/4, nature{})
+	w, s, end, err := b.stage(ctx, b.Events*b.Rounds*5/4, nature{})
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
-	s, err := b.start(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
+	defer end()
 	bare, err := s.serveBare()
 	if err != nil {
 		return nil, err

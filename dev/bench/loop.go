@@ -20,16 +20,11 @@ const latency = 50 * time.Millisecond
 // employee find the user by e-mail, then write it. One in a hundred employees
 // has changed.
 func (b *bench) loop(ctx context.Context) ([]table, error) {
-	w, err := newWorld(b.Loop, nature{latency: latency})
+	w, s, end, err := b.stage(ctx, b.Loop, nature{latency: latency})
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
-	s, err := b.start(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
+	defer end()
 	changed := b.Loop / 100
 	if err := w.change(0, changed); err != nil {
 		return nil, err

@@ -15,16 +15,11 @@ const burstRate = 100
 // parent's history is not what bounds a bulk run. Beside that it has children
 // started on which nobody works, which is all that a parent has to do.
 func (b *bench) parents(ctx context.Context) ([]table, error) {
-	w, err := newWorld(callsStaff, nature{})
+	_, s, end, err := b.stage(ctx, callsStaff, nature{})
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
-	s, err := b.start(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
+	defer end()
 	bare, err := s.serveBare()
 	if err != nil {
 		return nil, err

@@ -57,16 +57,11 @@ func (b *bench) scale(ctx context.Context) ([]table, error) {
 // company runs everybody of one company once for each share, in percent, of
 // people who have changed.
 func (b *bench) company(ctx context.Context, employees int, shares []int) ([]measured, error) {
-	w, err := newWorld(employees, nature{})
+	w, s, end, err := b.stage(ctx, employees, nature{})
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
-	s, err := b.start(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
+	defer end()
 	var runs []measured
 	at := 0
 	for i, share := range shares {

@@ -111,6 +111,23 @@ const upWithin = time.Minute
 // a real company would add is the same on both sides of every comparison.
 const quickly = "BOB_SETTLE_DELAY=1s"
 
+// stage is a world of so many people with a stack on it, and what ends both.
+func (b *bench) stage(ctx context.Context, employees int, of nature) (*world, *stack, func(), error) {
+	w, err := newWorld(employees, of)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	s, err := b.start(ctx, w)
+	if err != nil {
+		w.close()
+		return nil, nil, nil, err
+	}
+	return w, s, func() {
+		s.stop()
+		w.close()
+	}, nil
+}
+
 // start starts a stack; env comes on top of what its processes are told.
 func (b *bench) start(ctx context.Context, w *world, env ...string) (*stack, error) {
 	s := &stack{programs: b.programs, namespace: client.DefaultNamespace}

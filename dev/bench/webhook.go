@@ -26,16 +26,11 @@ type flow struct {
 // signal-with-start of the same signal. Nobody works on what is started, on
 // either side: to take an event in is all that is measured.
 func (b *bench) webhook(ctx context.Context) ([]table, error) {
-	w, err := newWorld(callsStaff, nature{})
+	_, s, end, err := b.stage(ctx, callsStaff, nature{})
 	if err != nil {
 		return nil, err
 	}
-	defer w.close()
-	s, err := b.start(ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
+	defer end()
 	s.stopWorker() // it has seen to the search attributes
 	url, err := s.startStarter(ctx)
 	if err != nil {
