@@ -86,15 +86,6 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 		}
 		write("| Settings | %s |\n", p.Settings)
 	}
-	if r := p.Repaired; r != nil {
-		write("\n| Drift repaired | %d |\n|---|---|\n", r.People())
-		for _, person := range r.First[:min(len(r.First), shownRepairs)] {
-			write("| %s | %s |\n", EmployeeWorkflowID(person.EmployeeID), person)
-		}
-		if more := r.People() - shownRepairs; more > 0 {
-			write("| | and %d more |\n", more)
-		}
-	}
 	if len(p.Failures) > 0 {
 		write("\n| Bob id | Needs somebody |\n|---|---|\n")
 		for _, f := range p.Failures {
@@ -106,11 +97,20 @@ func (b *bulkSync) describe(ctx workflow.Context) {
 		}
 	}
 	if u := p.Unseen; u != nil {
-		write("\n| Can log in, and Bob does not show them | %d |\n|---|---|\n", u.Users)
+		write("\n| Bob id | Can log in, and Bob does not show them: %d |\n|---|---|\n", u.Users)
 		for _, user := range u.First {
-			write("| Bob id %s | OneLogin user %d |\n", user.EmployeeID, user.OneLoginID)
+			write("| %s | OneLogin user %d |\n", user.EmployeeID, user.OneLoginID)
 		}
 		if more := u.Users - len(u.First); more > 0 {
+			write("| | and %d more |\n", more)
+		}
+	}
+	if r := p.Repaired; r != nil {
+		write("\n| Bob id | Drift repaired: %d |\n|---|---|\n", r.People())
+		for _, person := range r.First[:min(len(r.First), shownRepairs)] {
+			write("| %s | %s |\n", person.EmployeeID, person)
+		}
+		if more := r.People() - shownRepairs; more > 0 {
 			write("| | and %d more |\n", more)
 		}
 	}

@@ -321,8 +321,8 @@ func TestTemporalIsAwayForAnHour(t *testing.T) {
 	require.Equal(t, "Head Taster", s.user(ids["another title"])["title"])
 
 	details := s.details(run)
-	require.Contains(t, details, fmt.Sprintf("| Drift repaired | %d |", p.Total))
-	require.Contains(t, details, fmt.Sprintf("| %s | updated: title |", workflows.EmployeeWorkflowID(ids["another title"])))
+	require.Contains(t, details, fmt.Sprintf("| Bob id | Drift repaired: %d |", p.Total))
+	require.Contains(t, details, fmt.Sprintf("| %s | updated: title |", ids["another title"]))
 	out, err = s.starterCommand("bulk", "--run", run)
 	require.NoError(t, err, out)
 	require.Contains(t, out, fmt.Sprintf("Drift repaired, %d people:", p.Total))
