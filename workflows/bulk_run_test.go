@@ -266,7 +266,7 @@ func TestBulkListsTheFirstRepaired(t *testing.T) {
 	require.Equal(t, workflows.BulkRepair{EmployeeID: idOf(4), Outcome: employee.Updated, Changed: []string{"department", "title"}}, r.First[1])
 	details := b.details()
 	require.Contains(t, details, "| Bob id | Drift repaired: 57 |")
-	require.Contains(t, details, "| " + idOf(4)+" | updated: department, title |")
+	require.Contains(t, details, "| "+idOf(4)+" | updated: department, title |")
 	require.Contains(t, details, "custom_attributes.n05 and 24 more |")
 	require.Contains(t, details, "| | and 37 more |")
 	require.NotContains(t, details, "| "+idOf(1)+" | updated")
@@ -292,8 +292,8 @@ func TestBulkRepairs(t *testing.T) {
 			workflows.Signalled: 1,
 		}, out.Repaired.Outcomes)
 		details := b.details()
-		require.Contains(t, details, "| " + idOf(0)+" | scheduled: now waits for its date |")
-		require.Contains(t, details, "| " + idOf(6)+" | signalled: its workflow was running, and looks again |")
+		require.Contains(t, details, "| "+idOf(0)+" | scheduled: now waits for its date |")
+		require.Contains(t, details, "| "+idOf(6)+" | signalled: its workflow was running, and looks again |")
 	})
 	t.Run("a forced run looks at those who wait, too", func(t *testing.T) {
 		b := newBench(t, 7)
