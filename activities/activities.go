@@ -56,7 +56,8 @@ type Activities struct {
 	// next: as far back as the namespace keeps them.
 	Recall func(ctx context.Context, employeeID string) (LastSync, error)
 	// EndedSince returns those of some employees whose workflow has had a run
-	// that ended after a moment.
+	// that ended after a moment, as true, and as false those of whom it is only
+	// known that one runs now.
 	EndedSince func(ctx context.Context, employeeIDs []string, t time.Time) (map[string]bool, error)
 	// SettleDelay is how long after an event its workflow reads Bob; 0 has
 	// every check made afresh.

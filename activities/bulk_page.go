@@ -151,10 +151,15 @@ func (s *snapshot) check(ctx context.Context, verdicts []verdict) error {
 		return fmt.Errorf("look for other runs since the reading: %w", err)
 	}
 	for i := range verdicts {
-		switch v := &verdicts[i]; {
+		v := &verdicts[i]
+		overtaken, runs := ended[v.Key.EmployeeID]
+		switch {
 		case v.Order == nil:
-		case ended[v.Key.EmployeeID]:
+		case overtaken:
 			v.overtaken = true
+		case runs:
+			// It may have ended by the time that the child starts, which looks
+			// for itself.
 		default:
 			v.Order.Listed.CheckedAt = checkedAt
 		}

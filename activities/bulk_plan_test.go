@@ -895,6 +895,19 @@ func TestBulkOrderThatIsOvertaken(t *testing.T) {
 		require.Equal(t, activities.ErrOutdated, failure(t, w.once(activities.UpsertUserName, in, nil)).Type())
 		require.Empty(t, w.calls())
 	})
+	t.Run("a run that was under way may end before the child starts", func(t *testing.T) {
+		for runs, vouched := range map[bool]bool{false: true, true: false} {
+			w := newWorld(t)
+			w.user(attrs{"title": "Surfer"})
+			if runs {
+				w.ended = map[string]bool{personID: false}
+			}
+			p, err := w.bulk(activities.BulkSnapshotInput{})
+			require.NoError(t, err)
+			require.NotNil(t, p.items[personID].Order)
+			require.Equal(t, vouched, !p.items[personID].Order.Listed.CheckedAt.IsZero())
+		}
+	})
 	// waits has the first attempt fail before it writes, and the next come when
 	// what was read is old.
 	waits := func(w *world) {
