@@ -21,6 +21,7 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
+	"bob-onelogin/dev/children"
 	"bob-onelogin/workflows"
 )
 
@@ -79,7 +80,7 @@ func (p *process) start() error {
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, &p.log, &p.log
 	// In a group of its own, a Ctrl-C in the terminal does not reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	dieWithParent(cmd.SysProcAttr)
+	children.DieWithParent(cmd.SysProcAttr, syscall.SIGKILL)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.path, err)
 	}

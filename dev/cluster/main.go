@@ -26,6 +26,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"bob-onelogin/dev/children"
 )
 
 // options are the command line.
@@ -199,7 +201,7 @@ func startChild(cmd *exec.Cmd, log string, end syscall.Signal) (*child, error) {
 	}
 	// In a group of its own, a Ctrl-C in the terminal does not reach it.
 	cmd.SysProcAttr.Setpgid = true
-	dieWithParent(cmd.SysProcAttr, end)
+	children.DieWithParent(cmd.SysProcAttr, end)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}

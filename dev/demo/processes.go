@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"bob-onelogin/dev/children"
 )
 
 // stopGrace is how long a process may take to end on SIGTERM.
@@ -65,7 +67,8 @@ func (ps *processes) start(name, path string, env []string, args ...string) erro
 	}
 	defer log.Close()
 	cmd := exec.Command(path, args...)
-	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = env, log, log, ownGroup()
+	cmd.Env, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = env, log, log, &syscall.SysProcAttr{Setpgid: true}
+	children.DieWithParent(cmd.SysProcAttr, syscall.SIGKILL)
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	if err := cmd.Start(); err != nil {

@@ -32,6 +32,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"bob-onelogin/dev/children"
 	"bob-onelogin/dev/ports"
 	"bob-onelogin/internal/payload"
 	"bob-onelogin/workflows"
@@ -448,7 +449,8 @@ func (s *stack) start(binary string, args ...string) *process {
 	s.t.Helper()
 	p := &process{cmd: exec.Command(filepath.Join(binaries, binary), args...), log: &lockedBuffer{}, done: make(chan struct{})}
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = s.env, p.log, p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	children.DieWithParent(p.cmd.SysProcAttr, syscall.SIGKILL)
 	require.NoError(s.t, p.cmd.Start())
 	if binary != "sim" {
 		s.logs = append(s.logs, p.log)

@@ -21,6 +21,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
+	"bob-onelogin/dev/children"
 	"bob-onelogin/dev/ports"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/payload"
@@ -132,7 +133,8 @@ func (s *stack) start(path string, args ...string) {
 	require.NoError(s.t, err)
 	cmd := exec.Command(path, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = s.env, file, file
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	children.DieWithParent(cmd.SysProcAttr, syscall.SIGKILL)
 	require.NoError(s.t, cmd.Start())
 	s.t.Cleanup(func() {
 		_ = cmd.Process.Kill()

@@ -1,0 +1,3 @@
+// Package children ties processes that tools and tests start to those who
+// started them.
+package children
