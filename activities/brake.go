@@ -154,7 +154,8 @@ func (a *Activities) CountLinked(ctx context.Context) (CountLinkedResult, error)
 	return out, err
 }
 
-// linkedAndActive tells the users of whom the limit is a share.
+// linkedAndActive tells the users who are linked to a person and not suspended:
+// the brake's limit is a share of them.
 func linkedAndActive(u onelogin.User) bool {
 	status, known := u.Status()
 	return bob.IsEmployeeID(u.ExternalID()) && known && status != onelogin.StatusSuspended

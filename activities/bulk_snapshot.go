@@ -376,8 +376,7 @@ func (r *reading) unseen() (*Unseen, error) {
 			return nil, err
 		}
 		for _, u := range users {
-			status, known := u.Status()
-			if known && status == onelogin.StatusSuspended || r.settings.Protected.Covers(u.ID(), u.Email()) {
+			if !linkedAndActive(u) || r.settings.Protected.Covers(u.ID(), u.Email()) {
 				continue
 			}
 			if out.Users++; len(out.First) < firstUnseen {

@@ -22,6 +22,7 @@ import (
 	sdklog "go.temporal.io/sdk/log"
 
 	"bob-onelogin/dev/children"
+	"bob-onelogin/dev/ports"
 	"bob-onelogin/workflows"
 )
 
@@ -132,11 +133,11 @@ type stack struct {
 }
 
 func startStack(ctx context.Context, p programs, w *world, dir string) (*stack, error) {
-	addr, err := freeAddr()
+	addr, err := ports.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	starterAddr, err := freeAddr()
+	starterAddr, err := ports.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -297,15 +298,6 @@ func until(ctx context.Context, what string, within time.Duration, holds func(co
 		case <-tick.C:
 		}
 	}
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // locked collects a process's output.

@@ -184,13 +184,18 @@ func unlessLate(err error) error {
 	return err
 }
 
+// brakeOptions are those of the brake's workflow.
+func brakeOptions() client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID: workflows.BrakeWorkflowID, TaskQueue: workflows.TaskQueue,
+		StaticSummary: "Suspension brake: how many were suspended of late, and who is held",
+	}
+}
+
 // update sends an update to the brake, starting it if it does not run.
 func (d *Dispatcher) update(ctx context.Context, name string, in, out any) error {
-	o := client.StartWorkflowOptions{
-		ID: workflows.BrakeWorkflowID, TaskQueue: workflows.TaskQueue,
-		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		StaticSummary:            "Suspension brake: how many were suspended of late, and who is held",
-	}
+	o := brakeOptions()
+	o.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 	handle, err := d.client.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
 		StartWorkflowOperation: d.client.NewWithStartWorkflowOperation(o, workflows.SuspensionBrakeName, workflows.BrakeInput{}),
 		UpdateOptions: client.UpdateWorkflowOptions{
@@ -206,10 +211,7 @@ func (d *Dispatcher) update(ctx context.Context, name string, in, out any) error
 // Learn tells the brake how many users are linked to a person and not suspended.
 func (b *Brake) Learn(ctx context.Context, linked int) error {
 	_, err := b.d.client.SignalWithStartWorkflow(ctx, workflows.BrakeWorkflowID, workflows.LinkedSignal, workflows.LinkedUsers{Linked: linked},
-		client.StartWorkflowOptions{
-			ID: workflows.BrakeWorkflowID, TaskQueue: workflows.TaskQueue,
-			StaticSummary: "Suspension brake: how many were suspended of late, and who is held",
-		}, workflows.SuspensionBrakeName, workflows.BrakeInput{})
+		brakeOptions(), workflows.SuspensionBrakeName, workflows.BrakeInput{})
 	if err != nil {
 		return fmt.Errorf("tell %s the number of users: %w", workflows.BrakeWorkflowID, err)
 	}
@@ -223,28 +225,26 @@ func (b *Brake) Standing(ctx context.Context) (brake.View, error) { return b.d.B
 // many people at most; 0 means as many as are shown at all. A brake that was
 // never asked, or that was terminated, has counted nothing.
 func (d *Dispatcher) Brake(ctx context.Context, people int) (brake.View, error) {
-	asking, cancel := context.WithTimeout(ctx, d.Patience.Query)
-	defer cancel()
 	now := time.Now().UTC()
-	answer, err := d.client.QueryWorkflowWithOptions(asking, &client.QueryWorkflowWithOptionsRequest{
-		WorkflowID: workflows.BrakeWorkflowID, QueryType: workflows.BrakeQuery,
-		Args:                 []any{workflows.BrakeRequest{At: now, People: people}},
-		QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
+	view := brake.View{At: now}
+	err := inTime(ctx, d.Patience.Query, "ask "+workflows.BrakeWorkflowID, func(ctx context.Context) error {
+		answer, err := d.client.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+			WorkflowID: workflows.BrakeWorkflowID, QueryType: workflows.BrakeQuery,
+			Args:                 []any{workflows.BrakeRequest{At: now, People: people}},
+			QueryRejectCondition: enumspb.QUERY_REJECT_CONDITION_NOT_OPEN,
+		})
+		if err != nil || answer.QueryRejected != nil {
+			return err
+		}
+		return answer.QueryResult.Get(&view)
 	})
 	var none *serviceerror.NotFound
-	var late *serviceerror.DeadlineExceeded
 	switch {
-	case errors.As(err, &none), err == nil && answer.QueryRejected != nil:
-		return brake.View{At: now}, nil
-	case ctx.Err() != nil:
-		return brake.View{}, ctx.Err()
-	case asking.Err() != nil, errors.As(err, &late):
-		return brake.View{}, ErrNoAnswer
-	case err != nil:
-		return brake.View{}, fmt.Errorf("ask %s: %w", workflows.BrakeWorkflowID, err)
+	case err == nil, errors.As(err, &none):
+		return view, nil
+	default:
+		return brake.View{}, err
 	}
-	var view brake.View
-	return view, answer.QueryResult.Get(&view)
 }
 
 // ApproveSuspensions lets people be suspended whom the brake holds.
@@ -258,28 +258,11 @@ func (d *Dispatcher) RejectSuspensions(ctx context.Context, of brake.Decision) (
 }
 
 func (d *Dispatcher) decide(ctx context.Context, update string, of brake.Decision) (brake.Decided, error) {
-	asking, cancel := context.WithTimeout(ctx, d.Patience.Update)
-	defer cancel()
 	var out brake.Decided
-	handle, err := d.client.UpdateWorkflow(asking, client.UpdateWorkflowOptions{
-		WorkflowID: workflows.BrakeWorkflowID, UpdateName: update, Args: []any{of},
-		WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err == nil {
-		err = handle.Get(asking, &out)
-	}
+	err := d.change(ctx, client.UpdateWorkflowOptions{WorkflowID: workflows.BrakeWorkflowID, UpdateName: update, Args: []any{of}}, &out)
 	var none *serviceerror.NotFound
-	var late *client.WorkflowUpdateServiceTimeoutOrCanceledError
-	switch {
-	case err == nil:
-		return out, nil
-	case ctx.Err() != nil:
-		return out, ctx.Err()
-	case errors.As(err, &none):
+	if errors.As(err, &none) {
 		return brake.Decided{NotHeld: of.EmployeeIDs}, nil
-	case asking.Err() != nil, errors.As(err, &late):
-		return out, ErrNoAnswer
-	default:
-		return out, fmt.Errorf("%s %s: %w", update, workflows.BrakeWorkflowID, err)
 	}
+	return out, err
 }

@@ -300,27 +300,52 @@ func accountOf(err error) *workflows.BulkProgress {
 // askBulk asks one run for its progress.
 func (d *Dispatcher) askBulk(ctx context.Context, run BulkRun, patience time.Duration) (workflows.BulkProgress, error) {
 	var progress workflows.BulkProgress
-	return progress, d.ask(ctx, run.WorkflowID, run.RunID, patience, &progress, workflows.ProgressQuery)
+	err := d.ask(ctx, run.WorkflowID, run.RunID, patience, &progress, workflows.ProgressQuery)
+	return progress, err
 }
 
 // ask queries a run, and returns ErrNoAnswer where none comes in time.
 func (d *Dispatcher) ask(ctx context.Context, workflowID, runID string, patience time.Duration, into any, query string, args ...any) error {
+	return inTime(ctx, patience, "ask "+workflowID+" for its "+query, func(ctx context.Context) error {
+		answer, err := d.client.QueryWorkflow(ctx, workflowID, runID, query, args...)
+		if err != nil {
+			return err
+		}
+		return answer.Get(into)
+	})
+}
+
+// change sends an update to a workflow that runs, and returns ErrNoAnswer where
+// none comes in time.
+func (d *Dispatcher) change(ctx context.Context, o client.UpdateWorkflowOptions, into any) error {
+	o.WaitForStage = client.WorkflowUpdateStageCompleted
+	return inTime(ctx, d.Patience.Update, o.UpdateName+" "+o.WorkflowID, func(ctx context.Context) error {
+		handle, err := d.client.UpdateWorkflow(ctx, o)
+		if err != nil {
+			return err
+		}
+		return handle.Get(ctx, into)
+	})
+}
+
+// inTime is one exchange with a workflow. It returns ErrNoAnswer where there is
+// no answer in time, and ctx's own error where ctx has ended; any other says
+// what was tried.
+func inTime(ctx context.Context, patience time.Duration, what string, exchange func(context.Context) error) error {
 	asking, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	answer, err := d.client.QueryWorkflow(asking, workflowID, runID, query, args...)
-	if err == nil {
-		err = answer.Get(into)
-	}
-	var late *serviceerror.DeadlineExceeded
+	err := exchange(asking)
+	var lateQuery *serviceerror.DeadlineExceeded
+	var lateUpdate *client.WorkflowUpdateServiceTimeoutOrCanceledError
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case asking.Err() != nil, errors.As(err, &late):
+	case asking.Err() != nil, errors.As(err, &lateQuery), errors.As(err, &lateUpdate):
 		return ErrNoAnswer
 	default:
-		return fmt.Errorf("ask %s for its %s: %w", workflowID, query, err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
 }
 
@@ -354,27 +379,11 @@ func (d *Dispatcher) ResumeBulk(ctx context.Context, run BulkRun) (workflows.Bul
 }
 
 func (d *Dispatcher) steer(ctx context.Context, run BulkRun, update string) (workflows.BulkProgress, error) {
-	asking, cancel := context.WithTimeout(ctx, d.Patience.Update)
-	defer cancel()
 	var progress workflows.BulkProgress
-	handle, err := d.client.UpdateWorkflow(asking, client.UpdateWorkflowOptions{
+	err := d.change(ctx, client.UpdateWorkflowOptions{
 		WorkflowID: run.WorkflowID, FirstExecutionRunID: run.FirstRunID, UpdateName: update,
-		WaitForStage: client.WorkflowUpdateStageCompleted,
-	})
-	if err == nil {
-		err = handle.Get(asking, &progress)
-	}
-	var late *client.WorkflowUpdateServiceTimeoutOrCanceledError
-	switch {
-	case err == nil:
-		return progress, nil
-	case ctx.Err() != nil:
-		return progress, ctx.Err()
-	case asking.Err() != nil, errors.As(err, &late):
-		return progress, ErrNoAnswer
-	default:
-		return progress, fmt.Errorf("%s %s: %w", update, run.WorkflowID, err)
-	}
+	}, &progress)
+	return progress, err
 }
 
 // CancelBulk has a bulk run end: what runs finishes, and nothing more starts.
