@@ -13,6 +13,7 @@ import (
 	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/dispatch"
+	"bob-onelogin/internal/mapping"
 	"bob-onelogin/workflows"
 )
 
@@ -176,7 +177,7 @@ func printBrake(w io.Writer, v brake.View) error {
 		fmt.Fprintln(t, "The suspension brake has not been asked yet: nobody was suspended, and nobody is held.")
 		return t.Flush()
 	}
-	fmt.Fprintf(t, "Suspensions within %s\t%d of %d\n", spell(v.Settings.Window), v.Used, v.Limit)
+	fmt.Fprintf(t, "Suspensions within %s\t%d of %d\n", mapping.SpellDuration(v.Settings.Window), v.Used, v.Limit)
 	if v.CountedAt.IsZero() {
 		fmt.Fprintf(t, "Linked active users\tnot counted of late: at_least holds\n")
 	} else {

@@ -17,6 +17,7 @@ import (
 
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/mapping"
 	"bob-onelogin/workflows"
 )
 
@@ -60,7 +61,7 @@ func (b *bulk) watch(ctx context.Context, run dispatch.BulkRun) (dispatch.BulkVi
 			return view, fmt.Errorf("the run %s is gone from the namespace", run.WorkflowID)
 		case time.Since(answered) > b.pace.patience:
 			return view, fmt.Errorf("nothing was heard of %s for %s, which %s; it goes on as soon as that is mended, and `starter bulk --run %s` shows it",
-				run.WorkflowID, spell(b.pace.patience), trouble(err), run.WorkflowID)
+				run.WorkflowID, mapping.SpellDuration(b.pace.patience), trouble(err), run.WorkflowID)
 		default:
 			s.note(run.WorkflowID + " " + trouble(err) + "; asking again")
 		}

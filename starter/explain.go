@@ -22,6 +22,7 @@ import (
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
+	"bob-onelogin/internal/mapping"
 	"bob-onelogin/internal/onelogin"
 	"bob-onelogin/internal/provisioning"
 	"bob-onelogin/workflows"
@@ -157,7 +158,7 @@ func brakeNote(v brake.View) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("The suspension brake would hold this, unless it is approved already: %d of %d within %s are used; `starter brake show`",
-		v.Used, v.Limit, spell(v.Settings.Window))}
+		v.Used, v.Limit, mapping.SpellDuration(v.Settings.Window))}
 }
 
 func (c explainCommand) explainSample(ctx context.Context, cfg config.Starter) (activities.Explanation, error) {

@@ -12,6 +12,7 @@ import (
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/mapping"
 )
 
 // leastEvery keeps a Schedule from reading everybody all the time.
@@ -119,10 +120,10 @@ func (s *scheduler) print(ctx context.Context, p dispatch.BulkSchedule) error {
 	}
 	often := "by a calendar of its own"
 	if p.Every != 0 {
-		often = "every " + spell(p.Every)
+		often = "every " + mapping.SpellDuration(p.Every)
 	}
 	if p.Jitter != 0 {
-		often += ", up to " + spell(p.Jitter) + " later"
+		often += ", up to " + mapping.SpellDuration(p.Jitter) + " later"
 	}
 	fmt.Fprintf(s.out, "%s: %s, %s.\n", p.ID(), what, often)
 	switch {
@@ -141,18 +142,6 @@ func (s *scheduler) print(ctx context.Context, p dispatch.BulkSchedule) error {
 	}
 	fmt.Fprintf(s.out, "  Last: %s\n", last)
 	return nil
-}
-
-// spell writes a duration without the parts that are nothing.
-func spell(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // last tells in a sentence what the newest run of a Schedule came to.

@@ -11,6 +11,7 @@ import (
 	"bob-onelogin/internal/config"
 	"bob-onelogin/internal/dispatch"
 	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/mapping"
 )
 
 func (o *office) scheduler() *scheduler {
@@ -100,6 +101,6 @@ func TestSpell(t *testing.T) {
 		24 * time.Hour: "24h", 90 * time.Minute: "1h30m", 10 * time.Minute: "10m", 10 * time.Second: "10s", 100 * time.Minute: "1h40m",
 		3*time.Hour + 5*time.Second: "3h0m5s",
 	} {
-		require.Equal(t, want, spell(d))
+		require.Equal(t, want, mapping.SpellDuration(d))
 	}
 }

@@ -355,7 +355,7 @@ func (p *fileParser) text(k key, e entry, text string) (any, bool) {
 		if err == nil && d >= k.shortest && d <= k.longest && text != "0" {
 			return d, true
 		}
-		p.mistake(at, e.shown, "takes a duration between %s and %s, written as %s", spell(k.shortest), spell(k.longest), k.standard)
+		p.mistake(at, e.shown, "takes a duration between %s and %s, written as %s", SpellDuration(k.shortest), SpellDuration(k.longest), k.standard)
 	case kindZone:
 		return p.zone(e, text)
 	case kindField:
@@ -377,8 +377,9 @@ func (p *fileParser) text(k key, e entry, text string) (any, bool) {
 	return nil, false
 }
 
-// spell writes a duration without the parts that are nothing.
-func spell(d time.Duration) string {
+// SpellDuration writes a duration as the file does: without the parts that are
+// nothing, as in 24h.
+func SpellDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
