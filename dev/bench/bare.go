@@ -47,10 +47,12 @@ func (s *stack) serveBare() (*bareSide, error) {
 	})
 	general.RegisterWorkflow(bareParent)
 	general.RegisterWorkflow(bareChild)
+	general.RegisterWorkflow(emptyChild)
 	general.RegisterWorkflow(bareEmployee)
 	general.RegisterActivityWithOptions(func() error { return nil }, activity.RegisterOptions{Name: bareRead})
 	api := worker.New(s.server.Client(), bareAPIQueue, worker.Options{
 		DisableWorkflowWorker: true, TaskQueueActivitiesPerSecond: maxRPS, MaxConcurrentActivityExecutionSize: slots,
+		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 	})
 	api.RegisterActivityWithOptions(b.touch, activity.RegisterOptions{Name: bareWrite})
 	for _, w := range []worker.Worker{general, api} {
@@ -99,6 +101,9 @@ func bareChild(ctx workflow.Context, _ workflows.EmployeeSyncInput) error {
 	return bareActivity(ctx, bareAPIQueue, bareWrite)
 }
 
+// emptyChild ends with its first workflow task.
+func emptyChild(workflow.Context, workflows.EmployeeSyncInput) error { return nil }
+
 // bareInput says what a bare employee's workflow waits for: so long after its
 // signal came, or until then.
 type bareInput struct {
@@ -145,11 +150,22 @@ type bareParentInput struct {
 	Name     string `json:"name"`
 	Children int    `json:"children"`
 	Window   int    `json:"window"`
-	// Idle: nobody works on the children; their start is all that is waited
-	// for.
-	Idle  bool                        `json:"idle,omitempty"`
+	// Kind is that of the children.
+	Kind  childKind                   `json:"kind"`
 	Input workflows.EmployeeSyncInput `json:"input"`
 }
+
+type childKind string
+
+const (
+	// kindWorking children have the workflow tasks and the activity of a changed
+	// person's.
+	kindWorking childKind = "working"
+	// kindEmpty ones end with their first workflow task.
+	kindEmpty childKind = "empty"
+	// On kindIdle ones nobody works: their start is all that is waited for.
+	kindIdle childKind = "idle"
+)
 
 // bareParent starts children as a bulk run does, with the same options and
 // inputs, a window of them at once, and waits for all.
@@ -170,12 +186,16 @@ func bareParent(ctx workflow.Context, in bareParentInput) error {
 			StaticSummary:         fmt.Sprintf("Bare workflow %d of %s", i, in.Name),
 			TypedSearchAttributes: temporal.NewSearchAttributes(workflows.SyncStateKey.ValueSet(string(workflows.Syncing))),
 		}
-		if in.Idle {
+		run := bareChild
+		switch in.Kind {
+		case kindEmpty:
+			run = emptyChild
+		case kindIdle:
 			o.TaskQueue = bareIdleQueue
 		}
-		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, o), bareChild, in.Input)
+		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, o), run, in.Input)
 		running++
-		if in.Idle {
+		if in.Kind == kindIdle {
 			selector.AddFuture(child.GetChildWorkflowExecution(), ended)
 		} else {
 			selector.AddFuture(child, ended)
@@ -194,10 +214,10 @@ func (s *stack) bareFanOut(ctx context.Context, name string, parents int, in bar
 	children := in.Children
 	var runs []client.WorkflowRun
 	for i := range parents {
-		in.Name = fmt.Sprintf("bare/%s-%d", name, i)
+		in.Name = fmt.Sprintf("%s/%s-%d", in.Kind, name, i)
 		in.Children = (children + i) / parents
 		run, err := s.server.Client().ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-			ID: fmt.Sprintf("bare-parent/%s-%d", name, i), TaskQueue: bareQueue,
+			ID: "parent/" + in.Name, TaskQueue: bareQueue,
 		}, bareParent, in)
 		if err != nil {
 			return 0, fmt.Errorf("start a bare parent: %w", err)
@@ -213,7 +233,7 @@ func (s *stack) bareFanOut(ctx context.Context, name string, parents int, in bar
 		if err != nil {
 			return 0, err
 		}
-		all.add(t)
+		all.between(t.fanned, t.closed)
 	}
 	return all.took(), nil
 }

@@ -27,11 +27,6 @@ func (b *bench) bulk(ctx context.Context) ([]table, error) {
 		return nil, err
 	}
 	defer bare.stop()
-	empty, err := s.serveEmpty()
-	if err != nil {
-		return nil, err
-	}
-	defer empty.Stop()
 
 	var againstBare, againstEmpty, floor rounds
 	for round := range b.Rounds {
@@ -42,15 +37,16 @@ func (b *bench) bulk(ctx context.Context) ([]table, error) {
 		if err != nil {
 			return nil, err
 		}
-		ours, err := s.fanned(ctx, run)
+		t, err := s.trace(ctx, run.GetID(), run.GetRunID())
 		if err != nil {
 			return nil, err
 		}
-		theirs, err := s.bareFanOut(ctx, fmt.Sprint(round), 1, bareParentInput{Children: b.Children, Window: b.Window, Input: order()})
+		ours := t.closed.Sub(t.fanned)
+		theirs, err := s.bareFanOut(ctx, fmt.Sprint(round), 1, bareParentInput{Kind: kindWorking, Children: b.Children, Window: b.Window, Input: order()})
 		if err != nil {
 			return nil, err
 		}
-		nothing, err := s.fanOut(ctx, fanOutInput{Round: round, Children: b.Children, Window: b.Window, Input: order()})
+		nothing, err := s.bareFanOut(ctx, fmt.Sprint(round), 1, bareParentInput{Kind: kindEmpty, Children: b.Children, Window: b.Window, Input: order()})
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +59,7 @@ func (b *bench) bulk(ctx context.Context) ([]table, error) {
 	if err != nil {
 		return nil, err
 	}
-	theirs, err := s.ended(ctx, "bare/0-0-0", nil)
+	theirs, err := s.ended(ctx, "working/0-0-0", nil)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,9 @@ type trace struct {
 	// longest and widest are the events and bytes of the greatest run, largest
 	// the bytes of the greatest event, which hold its payload.
 	longest, widest, largest int
-	started, closed          time.Time
+	// started is when the first run began, fanned when it started its first
+	// child.
+	started, fanned, closed time.Time
 }
 
 // trace follows a workflow from a run on. Bytes are those of the events as
@@ -61,6 +63,10 @@ func (t *trace) see(e *historypb.HistoryEvent) (next string, err error) {
 		if t.started.IsZero() {
 			t.started = e.GetEventTime().AsTime()
 		}
+	case enumspb.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+		if t.fanned.IsZero() {
+			t.fanned = e.GetEventTime().AsTime()
+		}
 	case enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
 		t.tasks++
 	case enumspb.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
@@ -92,12 +98,14 @@ func (s *stack) ended(ctx context.Context, id string, result any) (trace, error)
 // span is the time from the first start to the last end of so many workflows.
 type span struct{ first, last time.Time }
 
-func (s *span) add(t trace) {
-	if s.first.IsZero() || t.started.Before(s.first) {
-		s.first = t.started
+func (s *span) add(t trace) { s.between(t.started, t.closed) }
+
+func (s *span) between(first, last time.Time) {
+	if s.first.IsZero() || first.Before(s.first) {
+		s.first = first
 	}
-	if t.closed.After(s.last) {
-		s.last = t.closed
+	if last.After(s.last) {
+		s.last = last
 	}
 }
 

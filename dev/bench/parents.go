@@ -30,19 +30,19 @@ func (b *bench) parents(ctx context.Context) ([]table, error) {
 	work, starts := map[int][]time.Duration{}, map[int][]time.Duration{}
 	for round := range b.Rounds {
 		for _, n := range several {
-			for _, idle := range []bool{false, true} {
-				took, err := s.bareFanOut(ctx, fmt.Sprintf("%d-%d-%t", round, n, idle), n, bareParentInput{
-					Children: b.Children, Window: b.Window, Idle: idle, Input: order(),
+			for _, kind := range []childKind{kindWorking, kindIdle} {
+				took, err := s.bareFanOut(ctx, fmt.Sprintf("%d-%d", round, n), n, bareParentInput{
+					Kind: kind, Children: b.Children, Window: b.Window, Input: order(),
 				})
 				if err != nil {
 					return nil, err
 				}
-				if idle {
+				if kind == kindIdle {
 					starts[n] = append(starts[n], took)
 				} else {
 					work[n] = append(work[n], took)
 				}
-				b.say("round %d of %d: %d parent(s), nobody works: %t: %s", round+1, b.Rounds, n, idle, short(took))
+				b.say("round %d of %d: %d parent(s), %s children: %s", round+1, b.Rounds, n, kind, short(took))
 			}
 		}
 	}
