@@ -176,13 +176,19 @@ func firstRun(info *workflowpb.WorkflowExecutionInfo) string {
 	return cmp.Or(info.GetFirstRunId(), info.GetExecution().GetRunId())
 }
 
+// listingLag is more than a server's listing lags behind, the difference of two
+// clocks included.
+const listingLag = 5 * time.Minute
+
 // RunningBulk returns the bulk runs that are under way, however they were
 // started, the oldest first. Scheduled ones have IDs of their own.
 func (d *Dispatcher) RunningBulk(ctx context.Context) ([]BulkRun, error) {
 	// The listing may lag some moments behind; the IDs that operators use are
-	// looked at themselves.
+	// looked at themselves, and so is every ID that has continued as new of
+	// late: the server may list the end of one run before the start of the next.
 	ids := []string{workflows.BulkWorkflowID, BulkDryRunID}
-	query := fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", workflows.BulkSyncName)
+	query := fmt.Sprintf("WorkflowType = '%s' AND (ExecutionStatus = 'Running' OR (ExecutionStatus = 'ContinuedAsNew' AND CloseTime > '%s'))",
+		workflows.BulkSyncName, time.Now().Add(-listingLag).UTC().Format(time.RFC3339Nano))
 	err := d.eachListed(ctx, query, func(run *workflowpb.WorkflowExecutionInfo) error {
 		ids = append(ids, run.GetExecution().GetWorkflowId())
 		return nil

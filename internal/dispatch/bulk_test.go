@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -219,6 +220,37 @@ func TestRunningBulkKeepsItsAge(t *testing.T) {
 	require.NotEqual(t, run.RunID, running[0].RunID)
 	require.Equal(t, run.StartedAt, running[0].StartedAt)
 	require.Equal(t, other.WorkflowID, running[1].WorkflowID)
+}
+
+// lateListing is a server whose listing has some runs alone, and not yet those
+// that they have been continued as.
+type lateListing struct {
+	client.Client
+	runIDs []string
+}
+
+func (l lateListing) ListWorkflow(ctx context.Context, r *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error) {
+	page, err := l.Client.ListWorkflow(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	page.Executions = slices.DeleteFunc(page.GetExecutions(), func(run *workflowpb.WorkflowExecutionInfo) bool {
+		return !slices.Contains(l.runIDs, run.GetExecution().GetRunId())
+	})
+	return page, nil
+}
+
+func TestOtherBulkThatTheListingHasNotYet(t *testing.T) {
+	p := newPlace(t, "other-bulk-late")
+	p.work()
+	older := p.startBulk("bulk-sync-2026-11-24T00:00:00Z", workflows.BulkSyncInput{})
+	newer, _, err := p.StartBulk(t.Context(), workflows.BulkSyncInput{})
+	require.NoError(t, err)
+	p.listed(2)
+	p.end(older, "again")
+	id, err := dispatch.New(lateListing{p.client, []string{older.RunID, newer.RunID}}, p.namespace).OtherBulk(t.Context(), newer.WorkflowID, newer.RunID)
+	require.NoError(t, err)
+	require.Equal(t, older.WorkflowID, id)
 }
 
 func TestOtherBulk(t *testing.T) {

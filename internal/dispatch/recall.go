@@ -166,18 +166,19 @@ func (d *Dispatcher) result(ctx context.Context, employeeID, runID string) (work
 
 // EndedSince returns those of some employees whose workflow has had a run that
 // ended after t, as true, and as false those of whom it is only known that one
-// runs now. A run that was continued as new has not ended. The server's listing,
-// which is asked, may lag some moments behind.
+// runs now, or was continued as new since, which is not the end. The server's
+// listing, which is asked, may lag some moments behind.
 func (d *Dispatcher) EndedSince(ctx context.Context, employeeIDs []string, t time.Time) (map[string]bool, error) {
 	ended := map[string]bool{}
 	// Servers on SQL take a run that has not closed for one that closes at the
-	// end of time: the status has to be named.
-	query := fmt.Sprintf("%s AND (ExecutionStatus = 'Running' OR (CloseTime > '%s' AND ExecutionStatus IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')))",
+	// end of time: the status has to be named. One that continued as new stands
+	// for the next, which the listing may not have yet.
+	query := fmt.Sprintf("%s AND (ExecutionStatus = 'Running' OR (CloseTime > '%s' AND ExecutionStatus IN ('ContinuedAsNew', 'Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')))",
 		runsOf(employeeIDs), t.UTC().Format(time.RFC3339Nano))
 	err := d.eachListed(ctx, query, func(info *workflowpb.WorkflowExecutionInfo) error {
 		id, err := workflows.EmployeeIDFrom(info.GetExecution().GetWorkflowId())
 		if err == nil {
-			ended[id] = ended[id] || info.GetStatus() != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
+			ended[id] = ended[id] || !underWay(info.GetStatus())
 		}
 		return err
 	})

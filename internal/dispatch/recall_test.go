@@ -150,10 +150,15 @@ func TestEndedSinceOfARunThatGoesOn(t *testing.T) {
 	p := newPlace(t, "ended-since-goes-on")
 	p.work()
 	require.NoError(t, p.Signal(t.Context(), personID, employee.Event{Type: employee.EventUpdated, ReportID: "again"}))
+	first := lateListing{p.client, []string{p.history()[0].GetWorkflowExecutionStartedEventAttributes().GetFirstExecutionRunId()}}
 	p.eventually("the run is continued", func() bool { return p.closed() == 1 })
 	ended, err := p.EndedSince(t.Context(), []string{personID}, time.Now().Add(-time.Minute))
 	require.NoError(t, err)
 	require.Equal(t, map[string]bool{personID: false}, ended, "it runs, and is said to")
+
+	ended, err = dispatch.New(first, p.namespace).EndedSince(t.Context(), []string{personID}, time.Now().Add(-time.Minute))
+	require.NoError(t, err)
+	require.Equal(t, map[string]bool{personID: false}, ended, "whatever the listing has of the next one")
 }
 
 func TestWaiting(t *testing.T) {
