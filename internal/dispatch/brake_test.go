@@ -36,12 +36,14 @@ func TestBrakeWithoutAWorker(t *testing.T) {
 		})
 	}
 	require.NoError(t, b.Learn(t.Context(), 200), "the server has it")
-	p.Patience.Query, p.Patience.Update = time.Second, time.Second
+	patient := p.Patience
+	p.Patience = impatient
 	_, err = p.Brake(t.Context(), 0)
 	require.ErrorIs(t, err, dispatch.ErrNoAnswer)
 	_, err = p.RejectSuspensions(t.Context(), brake.Decision{All: true})
 	require.ErrorIs(t, err, dispatch.ErrNoAnswer)
 	require.NoError(t, p.client.TerminateWorkflow(t.Context(), workflows.BrakeWorkflowID, "", "for the test"))
+	p.Patience = patient
 	view, err = p.Brake(t.Context(), 0)
 	require.NoError(t, err, "a brake that was terminated has forgotten everything")
 	require.Zero(t, view.Used)
