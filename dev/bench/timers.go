@@ -62,8 +62,8 @@ type midnight struct {
 }
 
 // makeMidnight writes a zone in which a day begins at the next whole minute, and
-// returns what the worker is told of it. Times in JSON have no room for an
-// offset in seconds.
+// returns what the worker is told of it: beside the zone that the brake is asked
+// and lets everybody pass. Times in JSON have no room for an offset in seconds.
 func makeMidnight(zones string, at time.Time) (m midnight, env []string, err error) {
 	m = midnight{at: at.Add(time.Minute - 1).Truncate(time.Minute)}
 	m.day = m.at.Add(12 * time.Hour).UTC().Truncate(24 * time.Hour)
@@ -73,7 +73,7 @@ func makeMidnight(zones string, at time.Time) (m midnight, env []string, err err
 		return m, nil, err
 	}
 	settings := filepath.Join(zones, name+".yaml")
-	if err := os.WriteFile(settings, []byte("zones: {default: "+name+"}\n"), 0o600); err != nil {
+	if err := os.WriteFile(settings, []byte("zones: {default: "+name+"}\nbrake: {at_least: 100000}\n"), 0o600); err != nil {
 		return m, nil, err
 	}
 	return m, []string{"ZONEINFO=" + zones, "PROVISIONING_FILE=" + settings}, nil
