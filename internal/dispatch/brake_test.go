@@ -36,15 +36,19 @@ func TestBrakeWithoutAWorker(t *testing.T) {
 		})
 	}
 	require.NoError(t, b.Learn(t.Context(), 200), "the server has it")
-	patient := p.Patience
 	p.Patience = impatient
 	_, err = p.Brake(t.Context(), 0)
 	require.ErrorIs(t, err, dispatch.ErrNoAnswer)
 	_, err = p.RejectSuspensions(t.Context(), brake.Decision{All: true})
 	require.ErrorIs(t, err, dispatch.ErrNoAnswer)
+}
+
+// A place of its own: a question that is still repeated starts another brake.
+func TestBrakeThatWasTerminated(t *testing.T) {
+	p := newPlace(t, "brake-terminated")
+	require.NoError(t, p.NewBrake().Learn(t.Context(), 200))
 	require.NoError(t, p.client.TerminateWorkflow(t.Context(), workflows.BrakeWorkflowID, "", "for the test"))
-	p.Patience = patient
-	view, err = p.Brake(t.Context(), 0)
-	require.NoError(t, err, "a brake that was terminated has forgotten everything")
+	view, err := p.Brake(t.Context(), 0)
+	require.NoError(t, err, "it has forgotten everything")
 	require.Zero(t, view.Used)
 }
