@@ -187,8 +187,8 @@ func (d *Dispatcher) RunningBulk(ctx context.Context) ([]BulkRun, error) {
 	// looked at themselves, and so is every ID that has continued as new of
 	// late: the server may list the end of one run before the start of the next.
 	ids := []string{workflows.BulkWorkflowID, BulkDryRunID}
-	query := fmt.Sprintf("WorkflowType = '%s' AND (ExecutionStatus = 'Running' OR (ExecutionStatus = 'ContinuedAsNew' AND CloseTime > '%s'))",
-		workflows.BulkSyncName, time.Now().Add(-listingLag).UTC().Format(time.RFC3339Nano))
+	query := fmt.Sprintf("WorkflowType = '%s' AND (ExecutionStatus = 'Running' OR (ExecutionStatus = 'ContinuedAsNew' AND %s))",
+		workflows.BulkSyncName, closedAfter(time.Now().Add(-listingLag)))
 	err := d.eachListed(ctx, query, func(run *workflowpb.WorkflowExecutionInfo) error {
 		ids = append(ids, run.GetExecution().GetWorkflowId())
 		return nil

@@ -164,17 +164,26 @@ func (d *Dispatcher) result(ctx context.Context, employeeID, runID string) (work
 	return result, err
 }
 
+// endStatuses are those of a run that nothing continues, for a query.
+const endStatuses = "'Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut'"
+
+// closedAfter is the part of a query that bounds the end of a run. Servers on SQL
+// take one that has not closed for one that closes at the end of time: a status
+// has to be named beside it.
+func closedAfter(t time.Time) string {
+	return "CloseTime > '" + t.UTC().Format(time.RFC3339Nano) + "'"
+}
+
 // EndedSince returns those of some employees whose workflow has had a run that
 // ended after t, as true, and as false those of whom it is only known that one
 // runs now, or was continued as new since, which is not the end. The server's
 // listing, which is asked, may lag some moments behind.
 func (d *Dispatcher) EndedSince(ctx context.Context, employeeIDs []string, t time.Time) (map[string]bool, error) {
 	ended := map[string]bool{}
-	// Servers on SQL take a run that has not closed for one that closes at the
-	// end of time: the status has to be named. One that continued as new stands
-	// for the next, which the listing may not have yet.
-	query := fmt.Sprintf("%s AND (ExecutionStatus = 'Running' OR (CloseTime > '%s' AND ExecutionStatus IN ('ContinuedAsNew', 'Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')))",
-		runsOf(employeeIDs), t.UTC().Format(time.RFC3339Nano))
+	// One that continued as new stands for the next, which the listing may not
+	// have yet.
+	query := fmt.Sprintf("%s AND (ExecutionStatus = 'Running' OR (%s AND ExecutionStatus IN ('ContinuedAsNew', %s)))",
+		runsOf(employeeIDs), closedAfter(t), endStatuses)
 	err := d.eachListed(ctx, query, func(info *workflowpb.WorkflowExecutionInfo) error {
 		id, err := workflows.EmployeeIDFrom(info.GetExecution().GetWorkflowId())
 		if err == nil {

@@ -249,9 +249,8 @@ func (p *pendingRuns) oldest(runs []surveyed, now time.Time) time.Time {
 func (d *Dispatcher) bulkEnds(ctx context.Context, now time.Time) ([]BulkRunEnd, error) {
 	listed, err := d.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: d.namespace, PageSize: 100,
-		// See EndedSince for why the status has to be named.
-		Query: fmt.Sprintf("WorkflowType = '%s' AND CloseTime > '%s' AND ExecutionStatus IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut')",
-			workflows.BulkSyncName, now.Add(-bulkMemory).UTC().Format(time.RFC3339Nano)),
+		Query: fmt.Sprintf("WorkflowType = '%s' AND %s AND ExecutionStatus IN (%s)",
+			workflows.BulkSyncName, closedAfter(now.Add(-bulkMemory)), endStatuses),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the bulk runs that have ended: %w", err)
