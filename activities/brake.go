@@ -9,6 +9,7 @@ import (
 	"bob-onelogin/internal/bob"
 	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/employee"
+	"bob-onelogin/internal/mapping"
 	"bob-onelogin/internal/onelogin"
 )
 
@@ -83,7 +84,7 @@ func (a *Activities) mayPass(ctx context.Context, in EnforceStatusInput, userID 
 		out.Rule = "a suspension is due, but the suspension brake has yet to count the linked users; it is asked again"
 	default:
 		out.Rule = fmt.Sprintf("a suspension is due, but the suspension brake holds it: %d of %d within %s are used; run `starter brake approve %s`, or reject",
-			answer.Used, answer.Limit, answer.Window, in.EmployeeID)
+			answer.Used, answer.Limit, mapping.SpellDuration(answer.Window), in.EmployeeID)
 	}
 	return &Braked{Verdict: answer.Verdict, Held: answer.Held, Unlisted: answer.Unlisted}
 }

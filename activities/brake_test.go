@@ -99,7 +99,7 @@ func TestEnforceStatusAsksTheBrake(t *testing.T) {
 		"the limit is reached": {
 			before: func(w *world) { w.brake.exhaust() },
 			status: 1, done: lifecycle.HoldStatus, brake: &activities.Braked{Verdict: brake.Held, Held: 1},
-			rule:  "the suspension brake holds it: 5 of 5 within 24h0m0s are used; run `starter brake approve " + personID + "`",
+			rule:  "the suspension brake holds it: 5 of 5 within 24h are used; run `starter brake approve " + personID + "`",
 			asked: 1, calls: calls{find: 1},
 		},
 		"switched off": {
@@ -246,17 +246,17 @@ func TestDryRunsSayWhatTheBrakeWouldLetPass(t *testing.T) {
 	}{
 		"there is room": {
 			want: &activities.BrakeAhead{Planned: 1, Limit: 5, Window: day, Pass: 1},
-			says: "1 suspensions are planned, and 1 would pass: 0 of 5 within 24h0m0s are used",
+			says: "1 suspension is planned, and 1 would pass: 0 of 5 within 24h are used",
 		},
 		"there is none": {
 			before: func(w *world) { w.brake.exhaust() },
 			want:   &activities.BrakeAhead{Planned: 1, Used: 5, Limit: 5, Window: day},
-			says:   "1 suspensions are planned, and 0 would pass: 5 of 5 within 24h0m0s are used; 1 would be held until a person approves them",
+			says:   "1 suspension is planned, and 0 would pass: 5 of 5 within 24h are used; 1 would be held until a person approves them",
 		},
 		"nobody knows": {
 			before: func(w *world) { w.brake.err = errors.New("no answer in time") },
 			want:   &activities.BrakeAhead{Planned: 1, Limit: 5, Window: day, Pass: 1, Unknown: true},
-			says:   "1 suspensions are planned, and 1 would pass if nobody was suspended of late; the brake could not be asked",
+			says:   "1 suspension is planned, and 1 would pass if nobody was suspended of late; the brake could not be asked",
 		},
 		"switched off": {before: func(w *world) { w.settings.Brake.Enabled = false }},
 	}

@@ -141,9 +141,14 @@ type BrakeAhead struct {
 
 // String says it in a sentence.
 func (b BrakeAhead) String() string {
-	said := fmt.Sprintf("%d suspensions are planned, and %d would pass: %d of %d within %s are used", b.Planned, b.Pass, b.Used, b.Limit, b.Window)
+	said := fmt.Sprintf("%d suspensions are planned", b.Planned)
+	if b.Planned == 1 {
+		said = "1 suspension is planned"
+	}
 	if b.Unknown {
-		said = fmt.Sprintf("%d suspensions are planned, and %d would pass if nobody was suspended of late; the brake could not be asked", b.Planned, b.Pass)
+		said += fmt.Sprintf(", and %d would pass if nobody was suspended of late; the brake could not be asked", b.Pass)
+	} else {
+		said += fmt.Sprintf(", and %d would pass: %d of %d within %s are used", b.Pass, b.Used, b.Limit, mapping.SpellDuration(b.Window))
 	}
 	if held := b.Planned - b.Pass; held > 0 {
 		said += fmt.Sprintf("; %d would be held until a person approves them", held)

@@ -12,6 +12,7 @@ import (
 
 	"bob-onelogin/activities"
 	"bob-onelogin/internal/brake"
+	"bob-onelogin/internal/mapping"
 )
 
 const (
@@ -271,7 +272,7 @@ func describeBrake(v brake.View) string {
 	default:
 		write("**Nobody is held**\n")
 	}
-	write("\n| | |\n|---|---|\n| Suspensions within %s | %d of %d |\n", v.Settings.Window, v.Used, v.Limit)
+	write("\n| | |\n|---|---|\n| Suspensions within %s | %d of %d |\n", mapping.SpellDuration(v.Settings.Window), v.Used, v.Limit)
 	if !v.FreeAt.IsZero() {
 		write("| The next place is free | %s |\n", moment(v.FreeAt, "UTC"))
 	}

@@ -146,8 +146,10 @@ func bareOptions(id, queue string) client.StartWorkflowOptions {
 
 // bareParentInput says what a bare parent starts.
 type bareParentInput struct {
-	// Name begins the IDs of the children.
+	// Name begins the IDs of the children, and their number ends them: from
+	// First on, those before are an earlier run's.
 	Name     string `json:"name"`
+	First    int    `json:"first"`
 	Children int    `json:"children"`
 	Window   int    `json:"window"`
 	// Kind is that of the children.
@@ -167,6 +169,10 @@ const (
 	kindIdle childKind = "idle"
 )
 
+// bareHistory is the length of a history, in events, from which on a bare parent
+// hands over to a fresh run, as a bulk run does.
+const bareHistory = 6000
+
 // bareParent starts children as a bulk run does, with the same options and
 // inputs, a window of them at once, and waits for all.
 func bareParent(ctx workflow.Context, in bareParentInput) error {
@@ -177,10 +183,13 @@ func bareParent(ctx workflow.Context, in bareParentInput) error {
 		running--
 		failed = errors.Join(failed, f.Get(ctx, nil))
 	}
-	for i := range in.Children {
+	again := false
+	for i := in.First; i < in.Children && !again; i++ {
 		for running >= in.Window {
 			selector.Select(ctx)
 		}
+		in.First = i + 1
+		again = workflow.GetInfo(ctx).GetCurrentHistoryLength() > bareHistory
 		o := workflow.ChildWorkflowOptions{
 			WorkflowID: fmt.Sprintf("%s-%d", in.Name, i), ParentClosePolicy: enumspb.PARENT_CLOSE_POLICY_ABANDON,
 			StaticSummary:         fmt.Sprintf("Bare workflow %d of %s", i, in.Name),
@@ -204,6 +213,9 @@ func bareParent(ctx workflow.Context, in bareParentInput) error {
 	for running > 0 {
 		selector.Select(ctx)
 	}
+	if failed == nil && in.First < in.Children {
+		return workflow.NewContinueAsNewError(ctx, bareParent, in)
+	}
 	return failed
 }
 
@@ -212,7 +224,11 @@ func bareParent(ctx workflow.Context, in bareParentInput) error {
 func (s *stack) bareFanOut(ctx context.Context, name string, parents int, in bareParentInput) (time.Duration, error) {
 	in.Window = max(1, in.Window/parents)
 	children := in.Children
-	var runs []client.WorkflowRun
+	type started struct {
+		client.WorkflowRun
+		first string // its run; the other forgets it where another one follows
+	}
+	var runs []started
 	for i := range parents {
 		in.Name = fmt.Sprintf("%s/%s-%d", in.Kind, name, i)
 		in.Children = (children + i) / parents
@@ -222,14 +238,14 @@ func (s *stack) bareFanOut(ctx context.Context, name string, parents int, in bar
 		if err != nil {
 			return 0, fmt.Errorf("start a bare parent: %w", err)
 		}
-		runs = append(runs, run)
+		runs = append(runs, started{run, run.GetRunID()})
 	}
 	var all span
 	for _, run := range runs {
 		if err := run.Get(ctx, nil); err != nil {
 			return 0, fmt.Errorf("fan bare workflows out: %w", err)
 		}
-		t, err := s.trace(ctx, run.GetID(), run.GetRunID())
+		t, err := s.trace(ctx, run.GetID(), run.first)
 		if err != nil {
 			return 0, err
 		}

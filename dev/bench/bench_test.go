@@ -71,6 +71,7 @@ func TestScaleIsJudged(t *testing.T) {
 	good := func(employees, changed int) measured {
 		return measured{
 			employees: employees, users: employees, changed: changed, took: time.Duration(employees+10*changed) * time.Millisecond, peak: 300 << 20,
+			bare:  time.Duration(8*changed) * time.Millisecond,
 			spent: spent{bob: 1, oneLogin: pagesOf(employees) + changed}, trace: trace{runs: 1, longest: 6000, widest: 1 << 20, largest: 100 << 10},
 		}
 	}
@@ -94,6 +95,7 @@ func TestScaleIsJudged(t *testing.T) {
 		"a history that Temporal warns of":   {func(all []measured) { all[6].trace.longest = 10_241 }, 1},
 		"reading grows faster than linear":   {func(all []measured) { all[4].took *= 2 }, 1},
 		"changing grows faster than linear":  {func(all []measured) { all[6].took *= 2 }, 1},
+		"bare children that grow":            {func(all []measured) { all[6].bare *= 2 }, 0},
 		"a smaller company that costs more":  {func(all []measured) { all[0].took, all[1].took = 2*all[0].took, 2*all[1].took }, 0},
 		"a system that tells no peak memory": {func(all []measured) { all[4].peak = 0 }, 0},
 	} {

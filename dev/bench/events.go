@@ -18,7 +18,7 @@ const settled = time.Second
 // events compares how long it takes to handle a burst of events, each of which
 // changes somebody, with the same burst on bare workflows.
 func (b *bench) events(ctx context.Context) ([]table, error) {
-	w, s, end, err := b.stage(ctx, b.Events*b.Rounds*5/4, nature{})
+	w, s, end, err := b.stage(ctx, b.Events*b.Rounds*5/4, nature{}, quickly)
 	if err != nil {
 		return nil, err
 	}

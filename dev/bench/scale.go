@@ -29,7 +29,18 @@ type measured struct {
 	peak  int64
 	spent spent
 	trace trace
+	// bare is what as many bare children took under one parent, on a server that
+	// was as empty.
+	bare time.Duration
 }
+
+// changedEach is the time of one who has changed, on top of what the company
+// takes where nobody has.
+func (m measured) changedEach(idle measured) time.Duration {
+	return (m.took - idle.took) / time.Duration(max(1, m.changed))
+}
+
+func (m measured) bareEach() time.Duration { return m.bare / time.Duration(max(1, m.changed)) }
 
 // scale runs everybody in companies of three sizes, of whom nobody, few or
 // many have changed. Each run has a worker process of its own, so that its peak
@@ -49,6 +60,11 @@ func (b *bench) scale(ctx context.Context) ([]table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%d employees: %w", employees, err)
 		}
+		busiest := &more[len(more)-1]
+		if busiest.bare, err = b.bareCompany(ctx, busiest.changed); err != nil {
+			return nil, fmt.Errorf("%d bare children: %w", busiest.changed, err)
+		}
+		b.say("%s bare children: %s", thousands(busiest.changed), short(busiest.bare))
 		runs = append(runs, more...)
 	}
 	return []table{scaleTable(runs), growthTable(runs)}, nil
@@ -92,6 +108,22 @@ func (b *bench) company(ctx context.Context, employees int, shares []int) ([]mea
 	return runs, nil
 }
 
+// bareCompany has so many bare children under one parent, on a server on which
+// nothing has run yet, as it was for the company.
+func (b *bench) bareCompany(ctx context.Context, children int) (time.Duration, error) {
+	_, s, end, err := b.stage(ctx, callsStaff, nature{})
+	if err != nil {
+		return 0, err
+	}
+	defer end()
+	bare, err := s.serveBare()
+	if err != nil {
+		return 0, err
+	}
+	defer bare.stop()
+	return s.bareFanOut(ctx, "scale", 1, bareParentInput{Kind: kindWorking, Children: children, Window: b.Window, Input: order()})
+}
+
 // leastCalls list everybody and write who has changed.
 func (m measured) leastCalls() int { return pagesOf(m.users) + m.changed }
 
@@ -120,33 +152,39 @@ func scaleTable(runs []measured) table {
 	return t
 }
 
-// growthTable holds what one employee costs, and what one who has changed
-// costs on top, against a company a tenth of the size.
+// growthTable holds what one employee costs, and what one who has changed costs
+// on top, against a company a tenth of the size. Bare children tell how much of
+// the growth is the server's.
 func growthTable(runs []measured) table {
 	t := table{
-		title:   "Growth: the time of one employee, by the size of the company",
-		columns: []string{"employees", "read and compared", "against a tenth of them", "changed", "against a tenth of them", "bound"},
+		title: "Growth: the time of one employee, by the size of the company",
+		columns: []string{
+			"employees", "read and compared", "against a tenth of them", "changed", "against a tenth of them",
+			"a bare child", "against a tenth of them", "changed against bare", "bound",
+		},
 	}
-	var before, beforeChanged time.Duration
-	for i := 0; i < len(runs); i++ {
-		if runs[i].changed > 0 {
+	var read, changed, bare time.Duration // of the company before
+	for _, idle := range runs {
+		if idle.changed > 0 {
 			continue
 		}
-		idle, busy := runs[i], runs[i]
+		busy := idle
 		for _, m := range runs {
 			if m.employees == idle.employees && m.changed > busy.changed {
 				busy = m
 			}
 		}
-		each := idle.took / time.Duration(idle.employees)
-		changed := (busy.took - idle.took) / time.Duration(max(1, busy.changed))
-		if before == 0 {
-			t.add(told, idle.employees, each, "", changed, "", "")
+		r, c, b := idle.took/time.Duration(idle.employees), busy.changedEach(idle), busy.bareEach()
+		against := fmt.Sprintf("%.2f", over(c, b))
+		if read == 0 {
+			t.add(told, idle.employees, r, "", c, "", b, "", against, "")
 		} else {
-			a, c := float64(each)/float64(before), float64(changed)/float64(beforeChanged)
-			t.add(judge(a <= bound && c <= bound), idle.employees, each, fmt.Sprintf("%.2f", a), changed, fmt.Sprintf("%.2f", c), fmt.Sprintf("at most %.1f", bound))
+			t.add(judge(over(r, read) <= bound && over(c, changed) <= bound), idle.employees, r, fmt.Sprintf("%.2f", over(r, read)),
+				c, fmt.Sprintf("%.2f", over(c, changed)), b, fmt.Sprintf("%.2f", over(b, bare)), against, fmt.Sprintf("at most %.1f", bound))
 		}
-		before, beforeChanged = each, changed
+		read, changed, bare = r, c, b
 	}
 	return t
 }
+
+func over(a, b time.Duration) float64 { return float64(a) / float64(b) }

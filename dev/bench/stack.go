@@ -107,17 +107,18 @@ func (l *logBuffer) lastWords() string {
 // upWithin is how long a process may take until it is ready.
 const upWithin = time.Minute
 
-// quickly is how soon after an event Bob is read here: what the 30 seconds of
-// a real company would add is the same on both sides of every comparison.
+// quickly is how soon Bob is read after an event where events are measured: what
+// the 30 seconds of a real company would add is the same on both sides.
 const quickly = "BOB_SETTLE_DELAY=1s"
 
-// stage is a world of so many people with a stack on it, and what ends both.
-func (b *bench) stage(ctx context.Context, employees int, of nature) (*world, *stack, func(), error) {
+// stage is a world of so many people with a stack on it, and what ends both; env
+// comes on top of what the stack's processes are told.
+func (b *bench) stage(ctx context.Context, employees int, of nature, env ...string) (*world, *stack, func(), error) {
 	w, err := newWorld(employees, of)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	s, err := b.start(ctx, w)
+	s, err := b.start(ctx, w, env...)
 	if err != nil {
 		w.close()
 		return nil, nil, nil, err
@@ -146,7 +147,7 @@ func (b *bench) start(ctx context.Context, w *world, env ...string) (*stack, err
 		"TEMPORAL_ADDRESS=" + s.server.FrontendHostPort(), "TEMPORAL_NAMESPACE=" + s.namespace,
 		"BOB_BASE_URL=" + w.bobServer.URL + "/v1", "BOB_SERVICE_USER_ID=" + bobUser, "BOB_SERVICE_USER_TOKEN=" + bobToken,
 		"ONELOGIN_BASE_URL=" + w.oneLoginServer.URL, "ONELOGIN_CLIENT_ID=" + clientID, "ONELOGIN_CLIENT_SECRET=" + clientSecret,
-		fmt.Sprintf("ONELOGIN_MAX_RPS=%d", maxRPS), quickly, "BOB_WEBHOOK_SECRETS=" + webhookSecret,
+		fmt.Sprintf("ONELOGIN_MAX_RPS=%d", maxRPS), "BOB_WEBHOOK_SECRETS=" + webhookSecret,
 	}, env...)
 	if err := s.startWorker(ctx); err != nil {
 		s.stop()

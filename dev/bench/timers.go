@@ -104,7 +104,7 @@ func (b *bench) wait(
 	if err != nil {
 		return nil, err
 	}
-	s, err := b.start(ctx, w, env...)
+	s, err := b.start(ctx, w, append(env, quickly)...)
 	if err != nil {
 		return nil, err
 	}

@@ -130,6 +130,8 @@ func TestTwoHundredLeaveAtOnce(t *testing.T) {
 	require.Contains(t, said, "Approved: 1 person")
 	s.eventually("the one is suspended", 30*time.Second, func() bool { return s.userStatus(one) == 2 })
 	require.Equal(t, limit+1, s.suspended(leavers))
+	s.eventually("the workflow has ended", 30*time.Second, func() bool { _, err := s.closed(one); return err == nil })
+	s.keep("held-approved", one)
 
 	// Somebody comes back without Bob's telling so: approved or not, Bob is read
 	// again before anybody is suspended.
@@ -158,24 +160,34 @@ func TestBulkUnderTheBrake(t *testing.T) {
 	}
 	said, err := s.starterCommand("bulk", "--dry-run", "--watch")
 	require.NoError(t, err, said)
-	require.Contains(t, said, "The suspension brake: 12 suspensions are planned, and 5 would pass: 0 of 5 within 24h0m0s are used; 7 would be held until a person approves them.")
+	require.Contains(t, said, "The suspension brake: 12 suspensions are planned, and 5 would pass: 0 of 5 within 24h are used; 7 would be held until a person approves them.")
 
 	p := s.bulk()
 	require.Equal(t, 5, p.Outcomes[employee.Suspended], "%v", p.Outcomes)
 	require.Equal(t, 7, p.Outcomes[employee.Held], "%v", p.Outcomes)
 	require.Equal(t, 5, s.suspended(leavers))
 	require.Equal(t, 7, s.brake().Held)
+	rejected, held := s.brake().People[0].EmployeeID, s.brake().People[1].EmployeeID
+	s.keepRun("bulk", workflows.BulkWorkflowID, "")
+	for _, p := range leavers {
+		if s.userStatus(p.ID) == 2 {
+			s.keep("bulk-child", p.ID)
+			break
+		}
+	}
+	s.keep("held", held)
 
-	rejected := s.brake().People[0].EmployeeID
 	said, err = s.starterCommand("brake", "reject", rejected)
 	require.NoError(t, err, said)
 	result := s.done(rejected)
 	require.Equal(t, employee.Held, result.Outcome)
 	require.Contains(t, result.Reason, "a person has rejected it")
+	s.keep("held-rejected", rejected)
 
 	p = s.bulk(workflows.BulkSyncInput{AllowSuspensions: 4})
 	require.Equal(t, 1, p.Outcomes[employee.Held], "who was rejected stays: %v", p.Outcomes)
 	s.eventually("four more are suspended", 30*time.Second, func() bool { return s.suspended(leavers) == 9 && s.brake().Used == 9 })
 	require.Equal(t, 2, s.brake().Held)
 	require.Equal(t, 1, s.userStatus(rejected))
+	s.keepRun("brake", workflows.BrakeWorkflowID, "")
 }

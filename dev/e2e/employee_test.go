@@ -80,6 +80,7 @@ func TestOneEventCostsTwoCallsOrOne(t *testing.T) {
 	shortHistory(t, h)
 	t.Logf("a created user took %d history events", len(h.GetEvents()))
 	s.keep("created", juniper)
+	s.keepRun("read-back", workflows.ReadBackWorkflowID, "")
 
 	s.put(juniper, title("Head Gardener"), "employee.updated")
 	s.eventually("the title is written", 20*time.Second, func() bool { return s.user(juniper)["title"] == "Head Gardener" })

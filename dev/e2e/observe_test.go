@@ -365,6 +365,7 @@ func TestPeopleAreToldOnceOfWhatNeedsThem(t *testing.T) {
 		}
 	}
 	require.Len(t, told.messages, 3)
+	s.keepRun("notify", workflows.NotifyWorkflowID, "")
 }
 
 // The last look of the suite finds what it has to.

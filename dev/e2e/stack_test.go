@@ -428,10 +428,17 @@ func (s *stack) runHistory(employeeID string) *historypb.History {
 // keep writes the newest history of a person's workflow for the replay tests.
 func (s *stack) keep(name, employeeID string) {
 	s.t.Helper()
+	s.keepRun(name, workflows.EmployeeWorkflowID(employeeID), "")
+}
+
+// keepRun writes the history of a run, the newest where none is named, for the
+// replay tests.
+func (s *stack) keepRun(name, workflowID, runID string) {
+	s.t.Helper()
 	if !*record {
 		return
 	}
-	b, err := protojson.MarshalOptions{Multiline: true, Indent: " "}.Marshal(s.runHistory(employeeID))
+	b, err := protojson.MarshalOptions{Multiline: true, Indent: " "}.Marshal(s.history(s.t.Context(), workflowID, runID))
 	require.NoError(s.t, err)
 	dir := filepath.Join(root, "workflows", "testdata", "histories")
 	require.NoError(s.t, os.MkdirAll(dir, 0o755))

@@ -1,7 +1,11 @@
 package brake
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -274,6 +278,31 @@ func TestUnpack(t *testing.T) {
 	require.Equal(t, State{}, s)
 	_, err = Unpack([]byte("no state"))
 	require.Error(t, err)
+}
+
+// A brake lives for years, and hands its state over from build to build: what an
+// earlier one has packed must mean the same for ever.
+func TestStateOfAnEarlierBuild(t *testing.T) {
+	earlier, err := os.ReadFile("testdata/state.json")
+	require.NoError(t, err)
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err = z.Write(earlier)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	s, err := Unpack(packed.Bytes())
+	require.NoError(t, err)
+	now := noon.Add(90 * time.Minute)
+	require.Equal(t, View{
+		At: now, Settings: DefaultSettings(), Used: 7, Limit: 10, Linked: 200, CountedAt: noon,
+		FreeAt: noon.Add(24 * time.Hour), Held: 2, Approved: 1, Rejected: 1, Since: noon.Add(20 * time.Minute), FullAt: noon.Add(50 * time.Minute),
+		People: []Person{{id(20), 1020, noon.Add(20 * time.Minute)}, {id(21), 1021, noon.Add(21 * time.Minute)}},
+	}, s.View(now, 5))
+	again, err := json.MarshalIndent(&s, "", "  ")
+	require.NoError(t, err)
+	require.JSONEq(t, string(earlier), string(again), "a field has another name, or is gone")
+	require.Equal(t, Granted, s.Ask(now, DefaultSettings(), person(30)).Verdict, "who was approved passes")
+	require.Equal(t, Rejected, s.Ask(now, DefaultSettings(), person(31)).Verdict, "who was rejected does not")
 }
 
 func TestView(t *testing.T) {
