@@ -12,7 +12,7 @@ import (
 )
 
 // evidence is what a run leaves to be judged: nothing in it was told by the
-// product itself, its log aside.
+// product itself, its log and the list of its brake aside.
 type evidence struct {
 	Schedule schedule
 	// People are the schedule's, and those who were hired in its course.
@@ -37,6 +37,8 @@ type state struct {
 	// Records are Bob's, with labels, by id; Users are OneLogin's.
 	Records map[string]map[string]any
 	Users   []map[string]any
+	// Held are those whom the brake lists, by Bob id.
+	Held []string
 }
 
 // violation is what must never be.
@@ -69,6 +71,10 @@ var invariants = map[string]func(evidence) []violation{
 	"one writer a person":                       oneWriter,
 	"refusals stay below the firewall's block":  refusalsStayBelow,
 	"logs name nobody and panic nowhere":        logsAreClean,
+	"the brake keeps its limit":                 brakeKeepsItsLimit,
+	"the brake holds nobody without need":       heldForNeed,
+	"the brake lists whom it holds":             heldAreListed,
+	"what a person decides stands":              decisionsStand,
 }
 
 // judge holds a run against every invariant.
@@ -92,6 +98,13 @@ func everyFaultFires(e evidence) []violation {
 	}
 	if e.Schedule.Stale && e.StaleReads == 0 {
 		all = append(all, violation{Text: "no read was stale"})
+	}
+	if e.Schedule.Rush >= 0 {
+		for _, what := range []string{approves, rejects, leavesAlone} {
+			if len(decisions(e.Calls, what)) == 0 {
+				all = append(all, violation{Text: "after the rush there was nobody to " + what})
+			}
+		}
 	}
 	return all
 }
@@ -117,13 +130,13 @@ func eventsAreEnough(e evidence) []violation {
 	before := slices.DeleteFunc(slices.Clone(e.Calls), func(c call) bool { return c.Began.After(e.Before.At) })
 	misled, told := map[string]bool{}, heard(before)
 	for _, c := range before {
-		if c.Fault == nil || !c.Fault.Lies || c.Kind == bobSearch || c.Kind == oneList {
-			continue
-		}
-		if c.Person == "" {
+		about, all := liesAbout(c)
+		if all {
 			return nil // whose look-up it was is not to be seen from outside
 		}
-		misled[c.Person] = true
+		for _, id := range about {
+			misled[id] = true
+		}
 	}
 	var all []violation
 	for _, p := range e.People {
@@ -140,9 +153,26 @@ func eventsAreEnough(e evidence) []violation {
 	return all
 }
 
+// liesAbout names those about whom the answer to a call was wrong, or final; all
+// says that it may have been anybody. A list of everybody misleads about nobody:
+// whom it leaves out is looked for in another way.
+func liesAbout(c call) (about []string, all bool) {
+	switch {
+	case c.Fault == nil || !c.Fault.Lies || c.Kind == oneList:
+		return nil, false
+	case c.Kind == bobSearch:
+		return c.Asked, false
+	default:
+		return []string{c.Person}, c.Person == ""
+	}
+}
+
 // disagreements are where a person's OneLogin user is not what it should be.
 func disagreements(e evidence, s state, p person, told word, withManager bool) []string {
 	w := want(p, s.Records[p.ID], told, s.At)
+	if w.Status == suspendedStatus && !told.revoked && kept(e, s, p.ID) {
+		w.Why, w.Status = w.Why+", and held or rejected", activeStatus
+	}
 	u := userOf(e, s, p)
 	switch {
 	case u == nil && w.User:
@@ -263,7 +293,7 @@ func noSuspensionWithoutProof(e evidence) []violation {
 
 func proven(e evidence, suspension call) bool {
 	id := suspension.Person
-	before := slices.DeleteFunc(slices.Clone(e.Calls), func(c call) bool { return !c.Began.Before(suspension.Began) })
+	before := earlier(e.Calls, suspension.Began)
 	told := heard(before)[id]
 	if told.revoked {
 		return true
@@ -311,8 +341,9 @@ func leftAlone(e evidence) []violation {
 	return all
 }
 
-// noEventLost: after every webhook that was accepted, the person was read from
-// Bob, and before the reconciling run, which reads everybody.
+// noEventLost: after every webhook that was accepted, and after every decision,
+// the person was read from Bob, and before the reconciling run, which reads
+// everybody.
 func noEventLost(e evidence) []violation {
 	var all []violation
 	for _, c := range unread(e.Calls, e.Before.At) {
@@ -321,18 +352,21 @@ func noEventLost(e evidence) []violation {
 	return all
 }
 
-// unread lists the webhooks that were accepted before a moment and that no read
-// of the person has followed by then.
+// unread lists the webhooks that were accepted before a moment, and the decisions
+// that were made, which no read of the person has followed by then.
 func unread(calls []call, by time.Time) []call {
 	read := map[string]time.Time{}
 	for _, c := range calls {
-		if c.Kind == bobPerson && (c.Status == http.StatusOK || c.Status == http.StatusNotFound) && c.Ended.Before(by) && c.Began.After(read[c.Person]) {
-			read[c.Person] = c.Began
+		for _, id := range append(slices.Clone(c.Asked), c.Person) {
+			if c.reads(id) && c.Ended.Before(by) && c.Began.After(read[id]) {
+				read[id] = c.Began
+			}
 		}
 	}
 	var all []call
 	for _, c := range calls {
-		if c.Kind == hook && c.Effect && c.Began.Before(by) && !read[c.Person].After(c.Began) {
+		tells := c.Kind == hook || c.Kind == decision && c.Event != leavesAlone
+		if tells && c.Effect && c.Began.Before(by) && !read[c.Person].After(c.Began) {
 			all = append(all, c)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -17,8 +18,10 @@ import (
 const (
 	workingID, leavingID, protectedID, outsideID, newID = "3332883800000000001", "3332883800000000002", "3332883800000000003", "3332883800000000004", "3332883800000000005"
 	goneID, restoredID                                  = "3332883800000000006", "3332883800000000007"
+	approvedID, rejectedID, heldID                      = "3332883800000000012", "3332883800000000013", "3332883800000000014"
 	workingUser, leavingUser, protectedUser             = int64(1), int64(2), int64(3)
 	outsideUser, newUser, goneUser, restoredUser        = int64(4), int64(5), int64(6), int64(7)
+	approvedUser, rejectedUser, heldUser                = int64(12), int64(13), int64(14)
 )
 
 var began = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -45,7 +48,7 @@ func lost(c call) call {
 // good is a run in which nothing is wrong.
 func good() evidence {
 	rng := rand.New(rand.NewPCG(1, 2))
-	e := evidence{Changes: map[string][]time.Time{}}
+	e := evidence{Schedule: schedule{Rush: -1}, Changes: map[string][]time.Time{}}
 	s := state{Records: map[string]map[string]any{}}
 	users := map[string]int64{workingID: workingUser, leavingID: leavingUser, protectedID: protectedUser, outsideID: outsideUser, newID: newUser, goneID: goneUser, restoredID: restoredUser}
 	for _, p := range []person{
@@ -99,6 +102,47 @@ func good() evidence {
 		at(70, call{Kind: bobSearch, Shown: slices.Collect(maps.Values(s.Records))}),
 	}
 	return e
+}
+
+// rush adds a rush to a good run: four more are suspended, and then one by a
+// person's approval; one was rejected, and one is held.
+func (e *evidence) rush() {
+	rng := rand.New(rand.NewPCG(3, 4))
+	e.Schedule.Rush = 0
+	e.After.Records, e.After.Users = maps.Clone(e.After.Records), slices.Clone(e.After.Users)
+	for n := int64(8); n <= heldUser; n++ {
+		p := person{ID: fmt.Sprintf("33328838000000000%02d", n), Situation: rushed}
+		p.Record = record(rng, p.ID, p.Situation, "", began)
+		p.User = user(p.ID, p.Situation, p.Record)
+		e.People = append(e.People, p)
+		r, u := answerOf(p), user(p.ID, p.Situation, p.Record)
+		leave(r)
+		u["id"], u["manager_user_id"] = n, nil
+		e.After.Records[p.ID] = r
+		e.insert(at(10, call{Kind: hook, Person: p.ID, Event: "employee.left", TriggeredAt: second(10)}))
+		e.insert(at(11, call{Kind: bobPerson, Person: p.ID, Shown: []map[string]any{r}}))
+		suspended := 0
+		switch {
+		case n < approvedUser:
+			suspended = 12
+		case n == approvedUser:
+			suspended = 25
+		}
+		if suspended > 0 {
+			u["status"] = suspendedStatus
+			for _, c := range suspensionOf(suspended, p.ID, n) {
+				e.insert(c)
+			}
+		}
+		e.After.Users = append(e.After.Users, u)
+	}
+	for i, c := range []call{{Event: approves, Person: approvedID}, {Event: rejects, Person: rejectedID}, {Event: leavesAlone, Person: heldID}} {
+		c.Kind = decision
+		e.insert(at(20+i, c))
+	}
+	e.insert(at(24, call{Kind: bobSearch, Asked: []string{approvedID, rejectedID}}))
+	e.After.Held = []string{heldID}
+	e.Before.Records, e.Before.Users, e.Before.Held = e.After.Records, e.After.Users, e.After.Held
 }
 
 // answerOf is what Bob says of a person.
@@ -162,6 +206,9 @@ func suspensionOf(n int, id string, user int64) []call {
 
 func TestNothingIsWrongWithAGoodRun(t *testing.T) {
 	require.Empty(t, judge(good()))
+	e := good()
+	e.rush()
+	require.Empty(t, judge(e))
 }
 
 // TestInvariantsCatch doctors a good run, one lie at a time.
@@ -431,6 +478,99 @@ func TestInvariantsCatch(t *testing.T) {
 			func(e *evidence) { e.refuse(blockAfter, call{Kind: oneFind, OneLogin: true}) },
 			"refusals stay below the firewall's block", "", "OneLogin refused 50 calls",
 		},
+		"a rush that leaves nobody to decide about": {
+			func(e *evidence) { e.rush(); e.drop(decision, rejectedID) },
+			"every planned fault fires", "", "after the rush there was nobody to reject",
+		},
+		"somebody rejected who cannot log in": {
+			func(e *evidence) {
+				e.rush()
+				e.otherwise(rejectedUser, map[string]any{"status": suspendedStatus}, false)
+			},
+			"Bob and OneLogin agree", rejectedID, "held or rejected, and user 13 has status 2 instead of 1",
+		},
+		"somebody revoked who is held": {
+			func(e *evidence) { e.rush(); e.find(hook, heldID).Event = "employee.access.revoked.immediately" },
+			"Bob and OneLogin agree", heldID, "has status 1 instead of 2",
+		},
+		"a decision that no read has followed": {
+			func(e *evidence) { e.rush(); e.drop(bobSearch, "") },
+			"no event is lost", approvedID, "approve was accepted",
+		},
+		"one more than the brake's limit": {
+			func(e *evidence) {
+				e.rush()
+				for _, c := range suspensionOf(15, heldID, heldUser) {
+					e.insert(c)
+				}
+			},
+			"the brake keeps its limit", heldID, "user 14 was suspended at 12:00:15.000 as the 6th",
+		},
+		"a suspension ahead of its approval": {
+			func(e *evidence) {
+				e.rush()
+				e.drop(oneSuspend, approvedID)
+				e.insert(suspensionOf(15, approvedID, approvedUser)[0])
+			},
+			"the brake keeps its limit", approvedID, "as the 6th",
+		},
+		"somebody held while there is room": {
+			func(e *evidence) { e.rush(); e.drop(oneSuspend, leavingID) },
+			"the brake holds nobody without need", approvedID, "held by 12:00:20.000, and only 4 of 5 had been suspended",
+		},
+		"somebody held at the end while there is room": {
+			func(e *evidence) { e.After.Held = []string{leavingID} },
+			"the brake holds nobody without need", leavingID, "and only 1 of 5",
+		},
+		"a brake that has forgotten whom it holds": {
+			func(e *evidence) { e.rush(); e.After.Held = nil },
+			"the brake lists whom it holds", heldID, "can log in, and the brake does not list them",
+		},
+		"somebody suspended who is held": {
+			func(e *evidence) { e.rush(); e.After.Held = append(slices.Clone(e.After.Held), leavingID) },
+			"the brake lists whom it holds", leavingID, "left, nothing is to be held",
+		},
+		"somebody at work who is held": {
+			func(e *evidence) { e.rush(); e.After.Held = append(slices.Clone(e.After.Held), workingID) },
+			"the brake lists whom it holds", workingID, "at work, nothing is to be held",
+		},
+		"a stranger who is held": {
+			func(e *evidence) { e.rush(); e.After.Held = append(slices.Clone(e.After.Held), "1") },
+			"the brake lists whom it holds", "1", "nobody of this schedule",
+		},
+		"somebody held again who was rejected": {
+			func(e *evidence) { e.rush(); e.After.Held = append(slices.Clone(e.After.Held), rejectedID) },
+			"the brake lists whom it holds", rejectedID, "rejected at 12:00:21.000, and held again",
+		},
+		"somebody approved who can log in": {
+			func(e *evidence) {
+				e.rush()
+				e.otherwise(approvedUser, map[string]any{"status": activeStatus}, false)
+			},
+			"what a person decides stands", approvedID, "can log in",
+		},
+		"somebody approved whose sessions go on": {
+			func(e *evidence) { e.rush(); e.drop(oneSessions, approvedID) },
+			"what a person decides stands", approvedID, "the sessions of user 12 go on",
+		},
+		"somebody rejected who was suspended": {
+			func(e *evidence) {
+				e.rush()
+				for _, c := range suspensionOf(30, rejectedID, rejectedUser) {
+					e.insert(c)
+				}
+			},
+			"what a person decides stands", rejectedID, "reject at 12:00:21.000, and user 13 was suspended at 12:00:30.000",
+		},
+		"somebody left alone who was suspended": {
+			func(e *evidence) {
+				e.rush()
+				for _, c := range suspensionOf(30, heldID, heldUser) {
+					e.insert(c)
+				}
+			},
+			"what a person decides stands", heldID, "leave alone at 12:00:22.000",
+		},
 		"a panic": {
 			func(e *evidence) { e.Log = "goroutine 1\npanic: oh" }, "logs name nobody and panic nowhere", "", "panic:",
 		},
@@ -492,6 +632,37 @@ func TestInvariantsAllow(t *testing.T) {
 			e.otherwise(workingUser, map[string]any{"title": "Surfer"}, true)
 			e.otherwise(workingUser, map[string]any{"title": "Tide Reader"}, false)
 			e.drop(hook, workingID)
+		},
+		"a suspension of somebody revoked beyond the brake's limit": func(e *evidence) {
+			e.rush()
+			e.find(hook, heldID).Event = "employee.access.revoked.immediately"
+			for _, c := range suspensionOf(15, heldID, heldUser) {
+				e.insert(c)
+			}
+			e.otherwise(heldUser, map[string]any{"status": suspendedStatus}, true)
+			e.drop(decision, heldID)
+			e.Schedule.Rush, e.Before.Held, e.After.Held = -1, nil, nil
+		},
+		"somebody approved of whom Bob knew nothing after that": func(e *evidence) {
+			e.rush()
+			e.drop(oneSuspend, approvedID)
+			e.drop(oneSessions, approvedID)
+			e.otherwise(approvedUser, map[string]any{"status": activeStatus}, true)
+			e.insert(at(23, call{Kind: bobPerson, Person: approvedID, Status: http.StatusNotFound, Fault: &planned{Lies: true}}))
+			e.After.Held = append(slices.Clone(e.After.Held), approvedID)
+			e.Before.Held = e.After.Held
+		},
+		"somebody held who has come back": func(e *evidence) {
+			e.rush()
+			e.After.Records = maps.Clone(e.After.Records)
+			e.After.Records[heldID] = answerOf(e.People[len(e.People)-1])
+			e.After.Held = nil
+		},
+		"somebody approved who has come back": func(e *evidence) {
+			e.rush()
+			e.After.Records = maps.Clone(e.After.Records)
+			e.After.Records[approvedID] = answerOf(e.People[len(e.People)-3])
+			e.otherwise(approvedUser, map[string]any{"status": activeStatus}, false)
 		},
 		"a profile written of somebody protected": func(e *evidence) {
 			e.insert(at(20, call{Kind: oneUpdate, Method: http.MethodPut, Person: protectedID, User: protectedUser, Body: map[string]any{"phone": "1"}}))

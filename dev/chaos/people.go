@@ -31,10 +31,11 @@ const (
 	protected   situation = "protected"       // leaves, and must not be suspended
 	outOfScope  situation = "out of scope"
 	newcomer    situation = "newcomer" // hired in the course of the schedule
+	rushed      situation = "rushed"   // leaves with too many others at once
 )
 
-// maxSuspensions is how many people of one schedule may have to be suspended:
-// few, as on most days.
+// maxSuspensions is how many people of one schedule may have to be suspended,
+// those of a rush aside: few, as on most days.
 const maxSuspensions = 4
 
 const (

@@ -16,10 +16,14 @@ type totals struct {
 	ofBob, ofOneLogin         int
 	kills                     map[victim]int
 	fired                     map[string]int
+	rushes                    int
+	decided                   map[string]int
 	took                      time.Duration
 }
 
-func newTotals() *totals { return &totals{kills: map[victim]int{}, fired: map[string]int{}} }
+func newTotals() *totals {
+	return &totals{kills: map[victim]int{}, fired: map[string]int{}, decided: map[string]int{}}
+}
 
 // staleRead is the class of faults that have no call of their own.
 const staleRead = "stale read"
@@ -80,11 +84,21 @@ func (t *totals) add(out io.Writer, seed uint64, o outcome, err error, verbose b
 	t.events += events
 	t.writes += writes
 	t.took += o.Took
+	rush := ""
+	if e.Schedule.Rush >= 0 {
+		made := map[string]int{}
+		for _, what := range []string{approves, rejects, leavesAlone} {
+			made[what] = len(decisions(e.Calls, what))
+			t.decided[what] += made[what]
+		}
+		t.rushes++
+		rush = ", after a rush " + spellDecisions(made)
+	}
 	ofBob, ofOneLogin := refused(e.Calls)
 	t.ofBob, t.ofOneLogin = max(t.ofBob, mostWithin(ofBob)), max(t.ofOneLogin, mostWithin(ofOneLogin))
 	t.violations += len(o.Violations)
-	fmt.Fprintf(out, "seed %d: %d people, %d webhooks, %d faults (%s), killed: worker %d, server %d, starter %d; %d writes, %d violations, %.0f s\n",
-		seed, len(e.People), events, sum, strings.Join(kinds, ", "), o.Kills[theWorker], o.Kills[theServer], o.Kills[theStarter], writes, len(o.Violations), o.Took.Seconds())
+	fmt.Fprintf(out, "seed %d: %d people, %d webhooks, %d faults (%s), killed: worker %d, server %d, starter %d; %d writes, %d violations, %.0f s%s\n",
+		seed, len(e.People), events, sum, strings.Join(kinds, ", "), o.Kills[theWorker], o.Kills[theServer], o.Kills[theStarter], writes, len(o.Violations), o.Took.Seconds(), rush)
 	told := map[string]bool{}
 	for _, v := range o.Violations {
 		fmt.Fprintf(out, "  VIOLATED %s\n", v)
@@ -105,6 +119,7 @@ func (t *totals) print(out io.Writer) {
 		fmt.Fprintf(out, "  %-32s %5d\n", class, t.fired[class])
 	}
 	fmt.Fprintf(out, "at most %d refusals of Bob's within %s, and %d of OneLogin's\n", t.ofBob, blockWithin, t.ofOneLogin)
+	fmt.Fprintf(out, "after %d rushes %s\n", t.rushes, spellDecisions(t.decided))
 	fmt.Fprintf(out, "%d violations\n", t.violations)
 }
 
@@ -119,9 +134,14 @@ func (t *totals) err() error {
 	}
 }
 
+// spellDecisions counts what became of those who were held.
+func spellDecisions(made map[string]int) string {
+	return fmt.Sprintf("%d approved, %d rejected, %d left alone", made[approves], made[rejects], made[leavesAlone])
+}
+
 // printSchedule tells a schedule for people.
 func printSchedule(out io.Writer, s schedule) {
-	fmt.Fprintf(out, "schedule of seed %d: stale reads %t, bulk run with wave %d\n", s.Seed, s.Stale, s.Bulk+1)
+	fmt.Fprintf(out, "schedule of seed %d: stale reads %t, bulk run with wave %d, rush in wave %d\n", s.Seed, s.Stale, s.Bulk+1, s.Rush+1)
 	for _, p := range s.People {
 		fmt.Fprintf(out, "  %s %s\n", p.ID, p.Situation)
 	}
@@ -148,7 +168,7 @@ func printTimeline(out io.Writer, e evidence, id string) {
 	for _, c := range e.Calls {
 		killed := c.Fault != nil && c.Fault.Kill != nobody
 		shown := slices.ContainsFunc(c.Shown, func(r map[string]any) bool { return r["id"] == id })
-		if c.Person != id && !killed && !shown {
+		if c.Person != id && !killed && !shown && !slices.Contains(c.Asked, id) {
 			continue
 		}
 		line := fmt.Sprintf("    %s %s", clock(c.Began), c.Kind)

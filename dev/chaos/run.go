@@ -107,17 +107,27 @@ func (r *player) play(ctx context.Context) error {
 		if bulk != nil {
 			_ = bulk.Get(ctx, nil) // a fault may well have ended it
 		}
+		if i == r.schedule.Rush {
+			if err := r.aftermath(ctx); err != nil {
+				return fmt.Errorf("what follows the rush: %w", err)
+			}
+		}
 	}
 	if err := r.stir(ctx); err != nil {
 		return fmt.Errorf("waiting for faults: %w", err)
 	}
 	r.world.over()
 	r.stale = r.world.bob.StaleReads()
-	r.before = r.look()
+	var err error
+	if r.before, err = r.look(ctx); err != nil {
+		return err
+	}
 	if err := r.reconcile(ctx); err != nil {
 		return fmt.Errorf("the reconciling run: %w", err)
 	}
-	r.after = r.look()
+	if r.after, err = r.look(ctx); err != nil {
+		return err
+	}
 	return r.replay(ctx)
 }
 
@@ -206,8 +216,8 @@ func (r *player) busy(ctx context.Context) error {
 	return r.working(ctx)
 }
 
-// working names a workflow that is at work: one that waits for a date is not,
-// nor the one that looks at created users some minutes later.
+// working names a workflow that is at work: one that waits for a date or for a
+// person is not, nor the one that looks at created users some minutes later.
 func (r *player) working(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -218,14 +228,17 @@ func (r *player) working(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var held []string
 	for _, info := range list.GetExecutions() {
-		state := stateOf(info.GetSearchAttributes())
+		id, state := info.GetExecution().GetWorkflowId(), stateOf(info.GetSearchAttributes())
 		switch workflows.SyncState(state) {
 		case workflows.Settling, workflows.Syncing, "":
-			return fmt.Errorf("%s is at work (%s)", info.GetExecution().GetWorkflowId(), state)
+			return fmt.Errorf("%s is at work (%s)", id, state)
+		case workflows.Held:
+			held = append(held, id)
 		}
 	}
-	return nil
+	return r.asksAgain(ctx, held)
 }
 
 func stateOf(attributes *commonpb.SearchAttributes) string {
@@ -313,9 +326,13 @@ func (r *player) reconcile(ctx context.Context) error {
 	return r.rest(ctx)
 }
 
-// look takes down both sides as they are.
-func (r *player) look() state {
-	s := state{At: time.Now(), Users: r.world.oneLogin.Users(), Records: map[string]map[string]any{}}
+// look takes down both sides as they are, and whom the brake holds.
+func (r *player) look(ctx context.Context) (state, error) {
+	held, err := r.held(ctx)
+	if err != nil {
+		return state{}, err
+	}
+	s := state{At: time.Now(), Users: r.world.oneLogin.Users(), Records: map[string]map[string]any{}, Held: held}
 	req := httptest.NewRequest(http.MethodPost, "/v1/people/search", strings.NewReader(searchBody))
 	req.SetBasicAuth(bobUser, bobToken)
 	answer := httptest.NewRecorder()
@@ -323,7 +340,7 @@ func (r *player) look() state {
 	for _, e := range employeesIn(answer.Body.Bytes()) {
 		s.Records[text(e, "id")] = e
 	}
-	return s
+	return s, nil
 }
 
 // searchBody asks Bob for all that the truth is worked out from.

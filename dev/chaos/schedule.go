@@ -52,6 +52,7 @@ const (
 	oneSuspend  = "onelogin suspend"
 	oneSessions = "onelogin end sessions"
 	hook        = "webhook"
+	decision    = "decision"
 	otherCall   = "other"
 )
 
@@ -127,7 +128,10 @@ type schedule struct {
 	Calm  []step
 	Waves [][]step
 	// Bulk is the wave together with which a bulk run starts; -1 for none.
-	Bulk   int
+	Bulk int
+	// Rush is the wave in which more people leave than the brake lets pass; -1
+	// for none.
+	Rush   int
 	Faults []planned
 	// Spares are steps that are played, one after the other, while a planned
 	// fault has not fired: by the kind of call that it waits for, and under
@@ -197,11 +201,14 @@ func boundaries() []planned {
 // aside, which count from now.
 func newSchedule(seed uint64, now time.Time) schedule {
 	rng := rand.New(rand.NewPCG(seed, 0x6368616f73))
-	s := schedule{Seed: seed, Bulk: -1, Stale: rng.IntN(2) == 0, Spares: map[string][]step{}}
+	s := schedule{Seed: seed, Bulk: -1, Rush: -1, Stale: rng.IntN(2) == 0, Spares: map[string][]step{}}
 	m := maker{rng: rng, s: &s, now: now}
 	m.faults()
 	m.populate()
 	m.script()
+	if seed%rushEvery == 0 {
+		m.rush()
+	}
 	return s
 }
 
@@ -249,7 +256,7 @@ func (m *maker) gap(kind string) int {
 	switch kind {
 	case bobPerson, oneFind, hook:
 		return m.rng.IntN(4)
-	case oneUpdate:
+	case oneUpdate, decision:
 		return m.rng.IntN(2)
 	default:
 		return 0

@@ -22,12 +22,11 @@ func TestAScheduleIsItsSeeds(t *testing.T) {
 func TestSchedulesAreWhatTheyShouldBe(t *testing.T) {
 	classes, boundary := map[string]int{}, map[string]int{}
 	situations, ways := map[situation]int{}, map[delivery]int{}
-	stale, storms := 0, map[turn]int{}
+	stale, storms, rushes := 0, map[turn]int{}, map[int]int{}
 	for seed := range uint64(manySeeds) {
 		s := newSchedule(seed, began)
 		require.GreaterOrEqual(t, len(s.People), 12)
-		require.LessOrEqual(t, len(s.People), 25)
-		suspensions := 0
+		suspensions, due := 0, 0
 		byID := map[string]person{}
 		for _, p := range s.People {
 			byID[p.ID] = p
@@ -35,10 +34,26 @@ func TestSchedulesAreWhatTheyShouldBe(t *testing.T) {
 			switch p.Situation {
 			case leaver, spareLeaver, deleted, missed, revoked, restored:
 				suspensions++
+			case rushed:
+				due++
 			}
 		}
 		require.Len(t, byID, len(s.People), "ids are people's own")
-		require.LessOrEqual(t, suspensions, maxSuspensions)
+		if s.Rush < 0 {
+			require.LessOrEqual(t, len(s.People), 25)
+			require.LessOrEqual(t, suspensions, maxSuspensions)
+			require.Less(t, maxSuspensions, brakeLimit, "nobody is held without a rush")
+		} else {
+			rushes[s.Rush]++
+			require.LessOrEqual(t, len(s.People), 40, "a share of them is no more than the brake's least limit")
+			require.LessOrEqual(t, suspensions, maxSuspensions+1)
+			require.GreaterOrEqual(t, due, brakeLimit+3, "one to approve, one to reject, one to leave alone")
+			for _, st := range s.Waves[s.Rush] {
+				if byID[st.Person].Situation == rushed {
+					require.NotEqual(t, dropped, st.How, "they come together")
+				}
+			}
+		}
 
 		places := map[string]map[int]bool{}
 		for _, p := range s.Faults {
@@ -50,7 +65,7 @@ func TestSchedulesAreWhatTheyShouldBe(t *testing.T) {
 			places[p.Kind][p.Nth] = true
 			classes[p.Class]++
 			storms[p.Turn]++
-			if p.Kill == theWorker {
+			if p.Kill == theWorker && p.Kind != decision {
 				boundary[p.When+" "+p.Kind]++
 			}
 			if p.Kind == bobSearch || p.Kind == oneList {
@@ -77,6 +92,7 @@ func TestSchedulesAreWhatTheyShouldBe(t *testing.T) {
 		"refusal", "delay", "lost request", "answer lost", "answer cut off", "HTML error", "HTML error after the effect", "HTML for JSON",
 		"empty list", "partial list", "unexplained 404", "rate limit", "refusal for good", "stale link", "401 storm", "budget exhausted",
 		"worker killed before", "worker killed after", "worker killed answered", "server killed", "server killed and away", "starter killed",
+		"worker killed at a decision", "server killed at a decision",
 	} {
 		require.Positive(t, classes[class], class)
 		delete(classes, class)
@@ -88,11 +104,12 @@ func TestSchedulesAreWhatTheyShouldBe(t *testing.T) {
 		require.Positive(t, ways[how], how)
 	}
 	for _, s := range []situation{
-		atWork, manager, drifted, unlinked, absent, suspended, starter, leaver, spareLeaver, missed, deleted, erased, revoked, restored, outdated, protected, outOfScope,
+		atWork, manager, drifted, unlinked, absent, suspended, starter, leaver, spareLeaver, missed, deleted, erased, revoked, restored, outdated, protected, outOfScope, rushed,
 	} {
 		require.Positive(t, situations[s], s)
 	}
 	require.InDelta(t, manySeeds/2, stale, manySeeds/5)
+	require.Len(t, rushes, waves, "a rush comes in every wave: %v", rushes)
 }
 
 func TestTruth(t *testing.T) {

@@ -21,6 +21,14 @@ protected: {emails: [%s]}
 limits: {least_shown_percent: 60}
 `, siteZones(), scopedDomain, protectedAddress)
 
+// brakeLimit is how many suspensions the brake lets pass within its window,
+// which no run outlasts: the least number of settings that say nothing about it,
+// as long as a share of so few people is not more.
+const brakeLimit = 5
+
+// What OneLogin calls a user who can log in, and one who is suspended.
+const activeStatus, suspendedStatus = int64(1), int64(2)
+
 // protectedAddress is the one that protected people have.
 const protectedAddress = "protected@" + scopedDomain
 
@@ -91,7 +99,7 @@ func want(p person, r map[string]any, told word, now time.Time) wanted {
 	case p.Situation == outOfScope:
 		return wanted{Why: "out of scope", Untouched: true, NoUser: p.User == nil}
 	case r == nil && told.deleted:
-		return wanted{Why: "deleted", Status: 2, NoUser: p.User == nil}
+		return wanted{Why: "deleted", Status: suspendedStatus, NoUser: p.User == nil}
 	case r == nil:
 		return wanted{Why: "gone without a word", Untouched: true, NoUser: p.User == nil}
 	}
@@ -101,17 +109,17 @@ func want(p person, r map[string]any, told word, now time.Time) wanted {
 	switch {
 	case p.Situation == protected:
 		// Whatever else is written, the status is a person's to decide.
-		w.Why, w.Status = "protected", 1
+		w.Why, w.Status = "protected", activeStatus
 		w.ManagerID, w.NoManager = "", false
 		return w
 	case told.revoked || hasLeft(r, now):
-		w.Why, w.Status, w.ManagerID, w.NoManager = "left", 2, "", false
+		w.Why, w.Status, w.ManagerID, w.NoManager = "left", suspendedStatus, "", false
 		w.NoUser = p.User == nil
 		return w
 	case !hasStarted(r, now):
 		return wanted{Why: "not started", NoUser: p.User == nil}
 	default:
-		w.Why, w.User, w.Status = "at work", true, 1
+		w.Why, w.User, w.Status = "at work", true, activeStatus
 		return w
 	}
 }

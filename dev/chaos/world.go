@@ -53,11 +53,14 @@ type call struct {
 	// answer. Status is that of the answer, 0 where there was none.
 	Effect bool
 	Status int
-	// Shown are the records that an answer of Bob's has told whole.
+	// Asked are those of whom a search asks by id; empty where it asks for
+	// everybody. Shown are the records that an answer of Bob's has told whole.
+	Asked []string
 	Shown []map[string]any
 	// Fault is what acted on the call.
 	Fault *planned
-	// Event and TriggeredAt are a webhook's.
+	// Event and TriggeredAt are a webhook's; Event is also what a person has
+	// decided.
 	Event       string
 	TriggeredAt time.Time
 
@@ -66,6 +69,17 @@ type call struct {
 
 // answered reports whether the caller has what the call was answered.
 func (c call) answered() bool { return c.Status != 0 }
+
+// reads reports whether the call was answered with what Bob says of a person, be
+// it nothing: by a read of one, or by a search that names them.
+func (c call) reads(id string) bool {
+	switch {
+	case c.Kind == bobPerson:
+		return c.Person == id && (c.Status == http.StatusOK || c.Status == http.StatusNotFound)
+	default:
+		return c.Kind == bobSearch && c.Status == http.StatusOK && slices.Contains(c.Asked, id)
+	}
+}
 
 // world is both stand-ins with the schedule's faults before them, and the relay
 // of webhooks to the starter.
@@ -327,7 +341,12 @@ func (w *world) serveBob(out http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/v1")
 	switch rest, ok := strings.CutPrefix(path, "/people/"); {
 	case rest == "search":
-		c.Kind = bobSearch
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the worker was killed while it wrote
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		c.Kind, c.Asked = bobSearch, idsIn(body)
 	case ok && r.Method == http.MethodPost:
 		c.Kind = bobPerson
 		c.Person = rest
@@ -375,6 +394,23 @@ func looksUp(q url.Values) bool {
 func suspends(body map[string]any) bool {
 	status, _ := body["status"].(float64)
 	return status == 2
+}
+
+// idsIn are the people whom a search asks for by id.
+func idsIn(body []byte) []string {
+	var search struct {
+		Filters []struct {
+			FieldPath string   `json:"fieldPath"`
+			Values    []string `json:"values"`
+		} `json:"filters"`
+	}
+	_ = json.Unmarshal(body, &search) // the stand-in refuses what is none
+	for _, f := range search.Filters {
+		if f.FieldPath == "root.id" {
+			return f.Values
+		}
+	}
+	return nil
 }
 
 func objectIn(body []byte) map[string]any {
