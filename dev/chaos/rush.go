@@ -41,13 +41,13 @@ const (
 	soon = 15 * time.Minute
 )
 
-// rush has enough people more leave in one wave, one whose access is revoked
-// after that, and a process killed when a person decides. It has a source of
-// chance of its own, so that whatever else there is in the schedule stays as it
-// is.
+// rush has enough people more leave in one wave, one whose access is revoked in
+// the next, when the brake lets nobody else pass, and a process killed when a
+// person decides. It has a source of chance of its own, so that whatever else
+// there is in the schedule stays as it is.
 func (m *maker) rush() {
 	m.rng = rand.New(rand.NewPCG(m.s.Seed, 0x72757368))
-	m.s.Rush = pickOne(m.rng, []int{0, 0, 1, 2}) // most faults strike in the first wave
+	m.s.Rush = pickOne(m.rng, []int{0, 0, 1}) // most faults strike in the first wave
 	then := func(wave int, s situation, step func(person) step) {
 		m.add(s, m.s.People[m.rng.IntN(3)].ID)
 		m.s.Waves[wave] = append(m.s.Waves[wave], step(m.s.People[len(m.s.People)-1]))
@@ -57,7 +57,7 @@ func (m *maker) rush() {
 			return m.leave(p, pickOne(m.rng, []delivery{atOnce, atOnce, duplicated, reordered, late}))
 		})
 	}
-	then(min(m.s.Rush+1, waves-1), revoked, func(p person) step {
+	then(m.s.Rush+1, revoked, func(p person) step {
 		return step{Person: p.ID, What: "access revoked", Events: []string{"employee.access.revoked.immediately"}, How: atOnce}
 	})
 	wave := m.s.Waves[m.s.Rush]

@@ -109,7 +109,7 @@ func TestSchedulesAreWhatTheyShouldBe(t *testing.T) {
 		require.Positive(t, situations[s], s)
 	}
 	require.InDelta(t, manySeeds/2, stale, manySeeds/5)
-	require.Len(t, rushes, waves, "a rush comes in every wave: %v", rushes)
+	require.Len(t, rushes, waves-1, "a rush comes in every wave but the last: %v", rushes)
 }
 
 func TestTruth(t *testing.T) {
