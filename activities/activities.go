@@ -59,6 +59,9 @@ type Activities struct {
 	// that ended after a moment, as true, and as false those of whom it is only
 	// known that one runs now.
 	EndedSince func(ctx context.Context, employeeIDs []string, t time.Time) (map[string]bool, error)
+	// LongestWait is how long a suspension may wait, for its turn or for OneLogin,
+	// until Bob is read once more; 0 means ten minutes.
+	LongestWait time.Duration
 	// SettleDelay is how long after an event its workflow reads Bob; 0 has
 	// every check made afresh.
 	SettleDelay time.Duration
@@ -104,6 +107,7 @@ func (a *Activities) RegisterGeneral(r worker.ActivityRegistry) {
 	r.RegisterActivityWithOptions(a.BulkEnds, activity.RegisterOptions{Name: BulkEndsName})
 	r.RegisterActivityWithOptions(a.SendNotices, activity.RegisterOptions{Name: SendNoticesName})
 	r.RegisterActivityWithOptions(a.TellDecided, activity.RegisterOptions{Name: TellDecidedName})
+	r.RegisterActivityWithOptions(a.CountLinked, activity.RegisterOptions{Name: CountLinkedName})
 }
 
 // RegisterOwn registers what only the process can do that took a snapshot, and
@@ -119,7 +123,6 @@ func (a *Activities) RegisterOneLogin(r worker.ActivityRegistry) {
 	r.RegisterActivityWithOptions(a.EnforceStatus, activity.RegisterOptions{Name: EnforceStatusName})
 	r.RegisterActivityWithOptions(a.ReadBack, activity.RegisterOptions{Name: ReadBackName})
 	r.RegisterActivityWithOptions(a.BulkBudget, activity.RegisterOptions{Name: BulkBudgetName})
-	r.RegisterActivityWithOptions(a.CountLinked, activity.RegisterOptions{Name: CountLinkedName})
 }
 
 // HeartbeatInterval is how often a running activity tells the server that its
@@ -136,8 +139,9 @@ type try struct {
 	// got that far.
 	before *intent
 
-	mu     sync.Mutex
-	intent *intent
+	mu sync.Mutex
+	// state travels to the next attempt.
+	state attemptState
 	// reached is how far a long reading has come.
 	reached any
 }
@@ -149,12 +153,30 @@ type intent struct {
 	Changed []string         `json:"changed,omitempty"`
 }
 
+// attemptState is what an attempt leaves to the next one.
+type attemptState struct {
+	intent
+	// Refusals counts how often it was refused to end sessions.
+	Refusals int `json:"refusals,omitempty"`
+}
+
 // intend records what is about to be written.
 func (t *try) intend(i intent) {
 	t.mu.Lock()
-	t.intent = &i
+	t.state.intent = i
 	t.mu.Unlock()
 	t.beat()
+}
+
+// refuse counts a refusal to end sessions, and returns how many there were
+// before, those of earlier attempts included.
+func (t *try) refuse() (before int) {
+	t.mu.Lock()
+	before = t.state.Refusals
+	t.state.Refusals++
+	t.mu.Unlock()
+	t.beat()
+	return before
 }
 
 // reach records how far a long reading has come, for people to see.
@@ -168,8 +190,8 @@ func (t *try) beat() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case t.intent != nil:
-		activity.RecordHeartbeat(t.ctx, *t.intent)
+	case t.state.Outcome != "" || t.state.Refusals > 0:
+		activity.RecordHeartbeat(t.ctx, t.state)
 	case t.reached != nil:
 		activity.RecordHeartbeat(t.ctx, t.reached)
 	default:
@@ -186,9 +208,12 @@ func attempt(ctx context.Context, what string, fn func(context.Context, *try) er
 	number := activity.GetInfo(ctx).Attempt
 	t := &try{ctx: ctx, again: number > 1}
 	if activity.HasHeartbeatDetails(ctx) {
-		var before intent
-		if err := activity.GetHeartbeatDetails(ctx, &before); err == nil && before.Outcome != "" {
-			t.before, t.intent = &before, &before
+		var before attemptState
+		if err := activity.GetHeartbeatDetails(ctx, &before); err == nil {
+			t.state = before
+			if before.Outcome != "" {
+				t.before = &before.intent
+			}
 		}
 	}
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"bob-onelogin/internal/bob"
 	"bob-onelogin/internal/brake"
 	"bob-onelogin/internal/employee"
@@ -19,7 +21,7 @@ var errNoBrake = errors.New("this process knows no suspension brake")
 const (
 	// brakePatience is how long the brake is asked before nobody is suspended,
 	// revocationPatience how long before somebody is whose access was revoked.
-	brakePatience      = 20 * time.Second
+	brakePatience      = 10 * time.Second
 	revocationPatience = 5 * time.Second
 )
 
@@ -61,7 +63,7 @@ func (a *Activities) mayPass(ctx context.Context, in EnforceStatusInput, userID 
 	defer cancel()
 	r := brake.Request{
 		EmployeeID: in.EmployeeID, UserID: userID, Case: in.Since, Revoked: in.Revoked, EventAt: in.EventAt,
-		Run: in.Run, Allow: in.AllowSuspensions,
+		ToldAt: in.ToldAt, Run: in.Run, Allow: in.AllowSuspensions,
 	}
 	if r.Case.IsZero() {
 		r.Case = time.Now() // asked by a workflow of before: every attempt counts
@@ -79,12 +81,17 @@ func (a *Activities) mayPass(ctx context.Context, in EnforceStatusInput, userID 
 	case brake.Granted:
 		return nil
 	case brake.Rejected:
-		out.Rule = "a suspension is due, but a person has rejected it; nothing is done until Bob tells anew that the person leaves"
+		out.Rule = "a suspension is due, but a person has rejected it; if Bob tells anew that the person leaves, it is held again; `starter brake approve " + in.EmployeeID + "` takes the rejection back"
 	case brake.Counting:
 		out.Rule = "a suspension is due, but the suspension brake has yet to count the linked users; it is asked again"
 	default:
-		out.Rule = fmt.Sprintf("a suspension is due, but the suspension brake holds it: %d of %d within %s are used; run `starter brake approve %s`, or reject",
-			answer.Used, answer.Limit, mapping.SpellDuration(answer.Window), in.EmployeeID)
+		out.Rule = fmt.Sprintf("a suspension is due, but the suspension brake holds it: %d of %d within %s are used; ",
+			answer.Used, answer.Limit, mapping.SpellDuration(answer.Window))
+		if answer.Unlisted {
+			out.Rule += "its list is full, so that this person asks again every hour; decide about those whom `starter brake show` lists"
+		} else {
+			out.Rule += fmt.Sprintf("see `starter explain %s`, then run `starter brake approve %s`, or reject", in.EmployeeID, in.EmployeeID)
+		}
 	}
 	return &Braked{Verdict: answer.Verdict, Held: answer.Held, Unlisted: answer.Unlisted}
 }
@@ -101,20 +108,36 @@ type TellDecidedInput struct {
 	EmployeeIDs []string `json:"employeeIds"`
 }
 
+// tellAttempts is how often it is tried to tell everybody.
+const tellAttempts = 5
+
+// TellDecidedResult names those who could not be told.
+type TellDecidedResult struct {
+	Untold []string `json:"untold,omitempty"`
+}
+
 // TellDecided has people's workflows look again, whether they run or not. To be
-// told twice does no harm.
-func (a *Activities) TellDecided(ctx context.Context, in TellDecidedInput) error {
-	return attempt(ctx, "tell workflows what was decided", func(ctx context.Context, t *try) error {
+// told twice does no harm. One who cannot be told keeps nobody else waiting, and
+// is given up after some attempts.
+func (a *Activities) TellDecided(ctx context.Context, in TellDecidedInput) (TellDecidedResult, error) {
+	var out TellDecidedResult
+	err := attempt(ctx, "tell workflows what was decided", func(ctx context.Context, t *try) error {
+		out.Untold = nil
+		var failed error
 		for _, id := range in.EmployeeIDs {
 			if err := t.ctx.Err(); err != nil {
 				return err
 			}
 			if err := a.Signal(ctx, id, employee.Event{Type: employee.EventDecided}); err != nil {
-				return err
+				out.Untold, failed = append(out.Untold, id), err
 			}
+		}
+		if attempts := activity.GetInfo(t.ctx).Attempt; len(out.Untold) == len(in.EmployeeIDs) || attempts < tellAttempts {
+			return failed
 		}
 		return nil
 	})
+	return out, err
 }
 
 // CountLinkedResult is how many users are linked to a person and not suspended.

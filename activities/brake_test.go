@@ -99,7 +99,7 @@ func TestEnforceStatusAsksTheBrake(t *testing.T) {
 		"the limit is reached": {
 			before: func(w *world) { w.brake.exhaust() },
 			status: 1, done: lifecycle.HoldStatus, brake: &activities.Braked{Verdict: brake.Held, Held: 1},
-			rule:  "the suspension brake holds it: 5 of 5 within 24h are used; run `starter brake approve " + personID + "`",
+			rule:  "the suspension brake holds it: 5 of 5 within 24h are used; see `starter explain " + personID + "`, then run `starter brake approve " + personID + "`",
 			asked: 1, calls: calls{find: 1},
 		},
 		"switched off": {
@@ -300,13 +300,20 @@ func TestCountLinked(t *testing.T) {
 func TestTellDecided(t *testing.T) {
 	w := newWorld(t)
 	var told []string
+	away := true
 	w.acts.Signal = func(_ context.Context, id string, e employee.Event) error {
 		require.Equal(t, employee.Event{Type: employee.EventDecided}, e)
-		if told = append(told, id); len(told) == 2 {
+		if told = append(told, id); away || id == otherID {
 			return errors.New("the server is away")
 		}
 		return nil
 	}
-	require.NoError(t, w.retrying(activities.TellDecidedName, activities.TellDecidedInput{EmployeeIDs: []string{personID, otherID}}, nil))
-	require.Equal(t, []string{personID, otherID, personID, otherID}, told, "to be told twice does no harm")
+	in := activities.TellDecidedInput{EmployeeIDs: []string{otherID, personID}}
+	require.Error(t, w.once(activities.TellDecidedName, in, nil), "it is tried again")
+	require.Equal(t, []string{otherID, personID}, told)
+	away = false
+	var out activities.TellDecidedResult
+	require.NoError(t, w.retrying(activities.TellDecidedName, in, &out))
+	require.Equal(t, []string{otherID}, out.Untold, "who cannot be told keeps nobody waiting")
+	require.Len(t, told, 12, "and is given up after some attempts")
 }

@@ -1,10 +1,13 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"go.temporal.io/sdk/activity"
 
 	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
@@ -28,11 +31,18 @@ type EnforceStatusInput struct {
 	Desired mapping.Desired `json:"desired,omitzero"`
 
 	// Since is when the workflow found that access has ended, EventAt when the
-	// newest event came in that said so, and Revoked says that it was an
-	// immediate revocation: what the suspension brake goes by.
+	// newest event came in that said so, ToldAt when that happened by Bob's
+	// clock, and Revoked says that it was an immediate revocation: what the
+	// suspension brake goes by.
 	Since   time.Time `json:"since,omitzero"`
 	EventAt time.Time `json:"eventAt,omitzero"`
+	ToldAt  time.Time `json:"toldAt,omitzero"`
 	Revoked bool      `json:"revoked,omitempty"`
+	// Outdated is how often an earlier activity for the same has waited too long:
+	// each time, twice as long is allowed, so that a long queue comes to its end.
+	Outdated int `json:"outdated,omitempty"`
+	// Tries is how often the brake has been asked in vain.
+	Tries int `json:"tries,omitempty"`
 	// Run is a bulk run that has asked for the look, and AllowSuspensions how
 	// many of its people the brake lets pass beyond the limit.
 	Run              string `json:"run,omitempty"`
@@ -51,6 +61,9 @@ type EnforceStatusResult struct {
 	// Brake is there where the suspension brake has kept the user from being
 	// suspended; Done then is hold.
 	Brake *Braked `json:"brake,omitempty"`
+	// Refused: OneLogin will never take the suspension, which the brake has
+	// counted.
+	Refused bool `json:"refused,omitempty"`
 	// Profile is the user where its profile differs from what Bob says.
 	Profile *onelogin.User `json:"profile,omitempty"`
 }
@@ -74,6 +87,11 @@ func (a *Activities) EnforceStatus(ctx context.Context, in EnforceStatusInput) (
 // endAccess suspends a leaver's user.
 func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *try) (EnforceStatusResult, error) {
 	f := a.finder()
+	late := !in.Revoked && a.waitedLong(t.ctx, in.Outdated)
+	if late && t.before == nil {
+		// Bob may have taken it back. An immediate revocation is proof by itself.
+		return EnforceStatusResult{}, errOutdated
+	}
 	var before match
 	if in.Listed != nil && !t.again {
 		if err := a.stillStands(ctx, in.EmployeeID, *in.Listed); err != nil {
@@ -91,8 +109,7 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *tr
 	}
 	out.User = refTo(m.user)
 	switch {
-	case decision.Action == lifecycle.Suspend && in.Listed != nil && t.before == nil && !a.fresh(*in.Listed):
-		// An attempt that waited for long: Bob may have taken it back.
+	case decision.Action == lifecycle.Suspend && (late || in.Listed != nil && t.before == nil && !a.fresh(*in.Listed)):
 		return EnforceStatusResult{}, errOutdated
 	case decision.Action == lifecycle.Suspend:
 		if out.Brake = a.mayPass(ctx, in, m.user.ID(), &out); out.Brake != nil {
@@ -103,14 +120,15 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *tr
 		suspended, err := a.OneLogin.UpdateUser(ctx, m.user.ID(), onelogin.Attributes{mapping.AttrStatus: int64(onelogin.StatusSuspended)})
 		var owner *onelogin.AccountOwnerError
 		if errors.As(err, &owner) {
-			out.Done, out.Rule = lifecycle.HoldStatus, "a suspension is due, but OneLogin does not let anybody change its account owner; make somebody else the owner first"
+			out.Done, out.Refused = lifecycle.HoldStatus, true
+			out.Rule = "a suspension is due, but OneLogin does not let anybody change its account owner; make somebody else the owner first"
 			return out, nil
 		}
 		if err != nil {
 			return EnforceStatusResult{}, err
 		}
 		out.User = refTo(suspended)
-		if err := a.endSessions(ctx, m.user.ID(), &out); err != nil {
+		if err := a.endSessions(ctx, t, m.user.ID(), &out); err != nil {
 			return EnforceStatusResult{}, err
 		}
 	case t.again && decision.Action == lifecycle.KeepStatus:
@@ -119,7 +137,7 @@ func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *tr
 		if t.before != nil {
 			out.Done, out.Rule = lifecycle.Suspend, "the person's access has ended"
 		}
-		if err := a.endSessions(ctx, m.user.ID(), &out); err != nil {
+		if err := a.endSessions(ctx, t, m.user.ID(), &out); err != nil {
 			return EnforceStatusResult{}, err
 		}
 	}
@@ -191,15 +209,30 @@ func (f finder) leaver(ctx context.Context, in EnforceStatusInput, before match)
 	}), nil
 }
 
+// longestWait is Activities.LongestWait, where nothing is said.
+const longestWait = 10 * time.Minute
+
+// waitedLong reports whether an activity has waited so long, for its turn or for
+// OneLogin, that what its workflow read of Bob before may not be acted on.
+func (a *Activities) waitedLong(ctx context.Context, before int) bool {
+	info := activity.GetInfo(ctx) // both times are the server's
+	return info.StartedTime.Sub(info.ScheduledTime) > cmp.Or(a.LongestWait, longestWait)<<min(before, 10)
+}
+
+// sessionsRefusals is how often a refusal to end sessions is believed to pass:
+// credentials are refused for moments, too. The attempts are up to a minute apart.
+const sessionsRefusals = 4
+
 // endSessions logs a suspended user out everywhere. The suspension is in place
-// by then, so a credential that may not end sessions is said and not fatal.
-func (a *Activities) endSessions(ctx context.Context, userID int64, out *EnforceStatusResult) error {
+// by then, so a credential that may not end sessions is said and not fatal, once
+// it has been refused for a while.
+func (a *Activities) endSessions(ctx context.Context, t *try, userID int64, out *EnforceStatusResult) error {
 	err := a.OneLogin.EndSessions(ctx, userID)
 	var refused *onelogin.AuthError
 	var open *onelogin.BreakerOpenError
 	var gone *onelogin.NotFoundError
 	switch {
-	case errors.As(err, &refused), errors.As(err, &open):
+	case (errors.As(err, &refused) || errors.As(err, &open)) && t.refuse() >= sessionsRefusals:
 		out.Notes = append(out.Notes, "The user is suspended, but OneLogin refused to end running sessions: give the API credential the scope \"Manage users\", and end them by hand in OneLogin")
 		return nil
 	case errors.As(err, &gone):

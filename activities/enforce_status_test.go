@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -146,27 +147,6 @@ func TestEnforceStatus(t *testing.T) {
 			rule: "account owner",
 		},
 		{
-			name: "the credential may not end sessions (401)",
-			given: func(w *world) int64 {
-				w.oneFault(control.Fault{
-					Method: "PUT", Route: "/api/1/users/{id}/logout", Status: 401,
-					Body: `{"status":{"error":true,"code":401,"type":"Unauthorized","message":"Insufficient Permission"}}`,
-				})
-				return w.user()
-			},
-			done: lifecycle.Suspend, calls: calls{find: 1, update: 1, logout: 1}, status: suspended,
-			note: "refused to end running sessions",
-		},
-		{
-			name: "the credential may not end sessions (403)",
-			given: func(w *world) int64 {
-				w.oneFault(control.Fault{Method: "PUT", Route: "/api/1/users/{id}/logout", Status: 403})
-				return w.user()
-			},
-			done: lifecycle.Suspend, calls: calls{find: 1, update: 1, logout: 1}, status: suspended,
-			note: "refused to end running sessions",
-		},
-		{
 			name: "deleted before the sessions could be ended",
 			given: func(w *world) int64 {
 				w.oneFault(control.Fault{
@@ -295,6 +275,62 @@ func TestEnforceStatusAfterAFailure(t *testing.T) {
 			require.True(t, w.sessionsEnded(id), "sessions are ended whatever was lost")
 		})
 	}
+}
+
+// TestEnforceStatusMayNotEndSessions: a credential that may not is said in the
+// end; one that is refused for a while is waited for.
+func TestEnforceStatusMayNotEndSessions(t *testing.T) {
+	refused := map[string]control.Fault{
+		"401": {Status: 401, Body: `{"status":{"error":true,"code":401,"type":"Unauthorized","message":"Insufficient Permission"}}`},
+		"403": {Status: 403},
+	}
+	for name, f := range refused {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			id := w.user()
+			f.Method, f.Route, f.Count = "PUT", "/api/1/users/{id}/logout", 100
+			w.oneFault(f)
+			require.Equal(t, activities.ErrCredentialsRefused, failure(t, w.once(activities.EnforceStatusName, w.leaver(), nil)).Type(), "it may pass")
+			require.Equal(t, int64(2), w.stored(id)["status"], "the suspension is in place")
+
+			w = newWorld(t)
+			id = w.user()
+			w.oneFault(f)
+			var out activities.EnforceStatusResult
+			require.NoError(t, w.retrying(activities.EnforceStatusName, w.leaver(), &out))
+			require.Equal(t, lifecycle.Suspend, out.Done)
+			require.Contains(t, strings.Join(out.Notes, "\n"), "refused to end running sessions")
+			require.Equal(t, 1, w.calls()[update], "the suspension is written once")
+		})
+	}
+	t.Run("suspended by somebody else", func(t *testing.T) {
+		w := newWorld(t)
+		w.user(attrs{"status": 2})
+		w.oneFault(control.Fault{Method: "GET", Route: "/api/2/users", Status: 503})
+		w.oneFault(control.Fault{Method: "PUT", Route: "/api/1/users/{id}/logout", Status: 403, Count: 100})
+		var out activities.EnforceStatusResult
+		require.NoError(t, w.retrying(activities.EnforceStatusName, w.leaver(), &out))
+		require.Equal(t, lifecycle.KeepStatus, out.Done, "the suspension is not this work's")
+		require.Len(t, out.Notes, 1)
+	})
+}
+
+// TestEnforceStatusAfterALongWait: what was read of Bob before the wait may not
+// be true any more.
+func TestEnforceStatusAfterALongWait(t *testing.T) {
+	w := newWorld(t)
+	id := w.user()
+	w.acts.LongestWait = -time.Second // whatever was waited is long
+	w.forgetCalls()
+	require.Equal(t, activities.ErrOutdated, failure(t, w.once(activities.EnforceStatusName, w.leaver(), nil)).Type())
+	require.Equal(t, int64(1), w.stored(id)["status"])
+	require.Empty(t, w.brake.asked, "it costs no place")
+	require.Empty(t, w.calls(), "nor a call")
+
+	in := w.leaver()
+	in.Revoked = true
+	require.NoError(t, w.once(activities.EnforceStatusName, in, nil), "a revocation is proof by itself")
+	require.Equal(t, int64(2), w.stored(id)["status"])
 }
 
 func TestEnforceStatusDeletedBetweenLookUpAndWrite(t *testing.T) {

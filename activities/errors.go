@@ -29,7 +29,7 @@ const (
 	// ErrBudgetReserved: what is left of OneLogin's hourly budget is kept for
 	// live events; a bulk run goes on when the next hour begins.
 	ErrBudgetReserved = "BudgetReserved"
-	// ErrOutdated: what a bulk run read is overtaken; the workflow reads for
+	// ErrOutdated: what was read is overtaken, or old by now; the workflow reads for
 	// itself.
 	ErrOutdated = "Outdated"
 	// ErrSnapshotLost: the worker asked for a page does not hold the snapshot.

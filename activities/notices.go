@@ -60,6 +60,15 @@ func (n *noticingActivity) ExecuteActivity(ctx context.Context, in *interceptor.
 	return out, err
 }
 
+// silentTries is how often the brake has to be asked in vain before a person is
+// told: some minutes, since every try comes later than the one before.
+const silentTries = 4
+
+func triedOften(in any) bool {
+	asked, ok := in.(EnforceStatusInput)
+	return ok && asked.Tries >= silentTries
+}
+
 // noticesOf says what of an activity's end needs a person.
 func noticesOf(in, out any, err error) []notify.Notice {
 	if err != nil {
@@ -76,8 +85,11 @@ func noticesOf(in, out any, err error) []notify.Notice {
 		}
 	case EnforceStatusResult:
 		switch {
-		case out.Brake != nil && out.Brake.Verdict == brake.Rejected:
-			// A person knows, and wants it so.
+		case out.Brake != nil && out.Brake.Verdict == brake.Unreachable && triedOften(in):
+			return []notify.Notice{{Kind: notify.BrakeSilent, WorkflowID: brake.WorkflowID}}
+		case out.Brake != nil && out.Brake.Verdict != brake.Held:
+			// Rejected: a person knows, and wants it so. The others are asked again
+			// within moments.
 		case out.Brake != nil:
 			return []notify.Notice{{Kind: notify.Braked, WorkflowID: brake.WorkflowID, People: out.Brake.Held}}
 		case out.Found && out.Done == lifecycle.HoldStatus:

@@ -58,7 +58,15 @@ func TestWhatNeedsAPersonIsHandedOn(t *testing.T) {
 		},
 		"a leaver of whom the brake could not be asked": {
 			in: leaver, out: activities.EnforceStatusResult{Found: true, Done: lifecycle.HoldStatus, Brake: &activities.Braked{Verdict: brake.Unreachable}},
-			want: []notify.Notice{{Kind: notify.Braked, WorkflowID: brake.WorkflowID}},
+		},
+		"a leaver of whom the brake could not be asked for minutes": {
+			in:   activities.EnforceStatusInput{EmployeeID: personID, Tries: 4},
+			out:  activities.EnforceStatusResult{Found: true, Done: lifecycle.HoldStatus, Brake: &activities.Braked{Verdict: brake.Unreachable}},
+			want: []notify.Notice{{Kind: notify.BrakeSilent, WorkflowID: brake.WorkflowID}},
+		},
+		"a leaver while the brake counts": {
+			in:  activities.EnforceStatusInput{EmployeeID: personID, Tries: 9},
+			out: activities.EnforceStatusResult{Found: true, Done: lifecycle.HoldStatus, Brake: &activities.Braked{Verdict: brake.Counting}},
 		},
 		"a leaver whom a person has rejected": {
 			in: leaver, out: activities.EnforceStatusResult{Found: true, Done: lifecycle.HoldStatus, Brake: &activities.Braked{Verdict: brake.Rejected}},

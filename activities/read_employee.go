@@ -129,7 +129,7 @@ func (a *Activities) judge(ctx context.Context, in ReadEmployeeInput, settings m
 // is done to their user, unless the settings want it suspended and it is
 // certain that the person is out.
 func outOfScope(scope mapping.ScopeDecision) lifecycle.Decision {
-	d := lifecycle.Decision{Phase: lifecycle.PhaseNone, Standing: lifecycle.StandingUnknown, Reason: "Out of scope: " + scope.Rule}
+	d := lifecycle.Decision{Phase: lifecycle.PhaseNone, Standing: lifecycle.StandingUnknown, Reason: "Out of scope: " + scope.Rule, Excluded: scope.Certain && !scope.Suspend}
 	if scope.Suspend {
 		d.Phase, d.Standing, d.OutOfScope = lifecycle.PhaseLeave, lifecycle.StandingLeft, true
 		d.Reason += ", and scope.out_of_scope says suspend"

@@ -236,9 +236,9 @@ func (a *Activities) stillStands(ctx context.Context, employeeID string, l Liste
 // thought to lie apart.
 const clockSkew = time.Minute
 
-// errOutdated: what a bulk run read is old, or another run of the person's
+// errOutdated: what was read is old, or another run of the person's
 // workflow has ended since, so that it is not to be acted on.
-var errOutdated = errors.New("what the bulk run read of this person is out of date; it is read anew")
+var errOutdated = errors.New("what was read of this person is out of date; it is read anew")
 
 func (u *upsert) matchOf(user *onelogin.User) match { return matchFor(u.in.EmployeeID, user) }
 

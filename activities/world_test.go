@@ -393,7 +393,7 @@ func (w *world) retrying(name string, in, out any) error {
 	env.ExecuteWorkflow(func(ctx workflow.Context) error {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 			StartToCloseTimeout: time.Minute,
-			RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: 5},
+			RetryPolicy:         &temporal.RetryPolicy{InitialInterval: time.Second, MaximumAttempts: 7},
 		})
 		return workflow.ExecuteActivity(ctx, name, in).Get(ctx, out)
 	})

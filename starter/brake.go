@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,7 +22,7 @@ import (
 type brakeCommand struct {
 	Show    brakeShow    `cmd:"" default:"withargs" help:"Show how many were suspended within the window, and who is held."`
 	Approve brakeApprove `cmd:"" help:"Let people be suspended who are held. Each is read from Bob once more before that."`
-	Reject  brakeReject  `cmd:"" help:"Suspend nobody of these people who are held, until Bob tells anew that they leave."`
+	Reject  brakeReject  `cmd:"" help:"Suspend nobody of these people. If Bob tells anew that they leave, they are held again."`
 }
 
 type brakeShow struct {
@@ -108,8 +109,8 @@ var (
 		"Approved: %s. Each is read from Bob once more, and suspended if that says so.",
 	}
 	rejection = brakeVerb{
-		(*dispatch.Dispatcher).RejectSuspensions, "Suspend none of %s until Bob tells anew that they leave?",
-		"Rejected: %s. They stay as they are until Bob tells anew that they leave.",
+		(*dispatch.Dispatcher).RejectSuspensions, "Suspend none of %s?",
+		"Rejected: %s. They can log in. If Bob tells anew that they leave, they are held again; `starter brake approve` takes it back.",
 	}
 )
 
@@ -128,7 +129,7 @@ func (b *braker) decide(ctx context.Context, c brakePeople, v brakeVerb) error {
 		case b.asks && !c.Yes && !b.confirm(ctx, fmt.Sprintf(v.question, people(view.Held))):
 			return errors.New("nothing was decided")
 		}
-		d.Until = view.At
+		d.Until = cmp.Or(view.Newest, view.At)
 	}
 	out, err := v.do(b.Dispatcher, ctx, d)
 	switch {
@@ -144,7 +145,7 @@ func (b *braker) decide(ctx context.Context, c brakePeople, v brakeVerb) error {
 		fmt.Fprintf(b.out, "Still held: %s. `starter brake show` lists them.\n", people(out.Held))
 	}
 	if len(out.NotHeld) > 0 {
-		return fmt.Errorf("not held: %s", strings.Join(out.NotHeld, ", "))
+		return fmt.Errorf("neither held nor decided about: %s; they may have come back, be suspended already, or the list may be full", strings.Join(out.NotHeld, ", "))
 	}
 	return nil
 }
@@ -193,19 +194,29 @@ func printBrake(w io.Writer, v brake.View) error {
 		fmt.Fprintf(t, "Rejected\t%d\n", v.Rejected)
 	}
 	fmt.Fprintf(t, "Held\t%d\n", v.Held)
+	printPeople(t, "Approved", v.ApprovedPeople, v.Approved)
+	printPeople(t, "Rejected", v.RejectedPeople, v.Rejected)
+	printPeople(t, "Held", v.People, v.Held)
 	if v.Held == 0 {
 		return t.Flush()
-	}
-	fmt.Fprintf(t, "\nHeld\tOneLogin user\tSince\tWorkflow\n")
-	for _, p := range v.People {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\n", p.EmployeeID, p.UserID, when(p.Since, ""), workflows.EmployeeWorkflowID(p.EmployeeID))
-	}
-	if more := v.Held - len(v.People); more > 0 {
-		fmt.Fprintf(t, "and %d more\n", more)
 	}
 	if !v.FullAt.IsZero() {
 		fmt.Fprintf(t, "\nAt %s more people were held than can be listed; they ask again by themselves.\n", when(v.FullAt, ""))
 	}
-	fmt.Fprintf(t, "\nThey have left, and can still log in. Look whether they have really left; then\n`starter brake approve ID …` or `--all`, or `starter brake reject`.\n")
+	fmt.Fprintf(t, "\nThose held have left, and can still log in. Look whether they have really left, with\n`starter explain ID`; then `starter brake approve ID …` or `--all`, or `starter brake reject`.\n")
 	return t.Flush()
+}
+
+// printPeople lists the first of so many people.
+func printPeople(w io.Writer, title string, listed []brake.Person, all int) {
+	if all == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\n%s\tOneLogin user\tSince\tWorkflow\n", title)
+	for _, p := range listed {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", p.EmployeeID, p.UserID, when(p.Since, ""), workflows.EmployeeWorkflowID(p.EmployeeID))
+	}
+	if more := all - len(listed); more > 0 {
+		fmt.Fprintf(w, "and %d more\n", more)
+	}
 }

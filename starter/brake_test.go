@@ -58,7 +58,7 @@ func TestBrakeCommand(t *testing.T) {
 	require.Contains(t, o.out.String(), "has not been asked yet")
 	require.NoError(t, o.braker("").decide(ctx, brakePeople{All: true}, approval))
 	require.Contains(t, o.err.String(), "Nobody is held.")
-	require.ErrorContains(t, o.braker("").decide(ctx, brakePeople{IDs: []string{leaverID(1)}}, approval), "not held: "+leaverID(1))
+	require.ErrorContains(t, o.braker("").decide(ctx, brakePeople{IDs: []string{leaverID(1)}}, approval), "neither held nor decided about: "+leaverID(1))
 
 	// Many ask at once, from two workers: never one too many.
 	by := brake.DefaultSettings()
@@ -114,6 +114,11 @@ func TestBrakeCommand(t *testing.T) {
 	require.NoError(t, o.braker("y\n").decide(ctx, brakePeople{All: true}, approval))
 	require.Contains(t, o.out.String(), "Approved: 53 people.")
 	o.eventually("everybody's workflow is told", func() bool { return len(told()) == 55 })
+
+	require.NoError(t, o.braker("").show(ctx, false))
+	require.Regexp(t, `(?m)^Rejected +OneLogin user +Since +Workflow\n`+leaverID(held[1]), o.out.String())
+	require.NoError(t, o.braker("").decide(ctx, brakePeople{IDs: []string{leaverID(held[1])}}, approval))
+	require.Equal(t, brake.Granted, ask(held[1]), "a rejection can be taken back")
 }
 
 func TestBrakeCommandChecksFirst(t *testing.T) {
@@ -133,6 +138,8 @@ func TestPrintBrake(t *testing.T) {
 	require.NoError(t, printBrake(&b, brake.View{
 		At: at, Settings: brake.DefaultSettings(), Used: 6, Limit: 6, Linked: 120, CountedAt: at.Add(-time.Hour), FreeAt: at.Add(20 * time.Hour),
 		Held: 3, Since: at.Add(-time.Minute), Approved: 1, Rejected: 2,
+		ApprovedPeople: []brake.Person{{EmployeeID: leaverID(3), UserID: 44, Since: at}},
+		RejectedPeople: []brake.Person{{EmployeeID: leaverID(4), UserID: 45, Since: at}},
 		People: []brake.Person{{EmployeeID: leaverID(1), UserID: 42, Since: at.Add(-time.Minute)}, {EmployeeID: leaverID(2), UserID: 43, Since: at}},
 	}))
 	golden(t, "brake", b.Bytes())

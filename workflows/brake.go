@@ -19,8 +19,10 @@ const (
 	// brakeHistory bounds a run's history. A question leaves five events; the
 	// server takes 2,000 updates a run.
 	brakeHistory = 2000
-	// tellAtOnce is how many people's workflows one activity tells.
-	tellAtOnce = 200
+	// tellAtOnce is how many people's workflows one activity tells, and
+	// tellPatience for how long it tries.
+	tellAtOnce   = 200
+	tellPatience = time.Hour
 	// countPatience is how long the linked users are counted at the most, and
 	// countAgain how long the floor holds after that has failed.
 	countPatience = 20 * time.Minute
@@ -57,6 +59,10 @@ func suspensionBrakeWorkflow(ctx workflow.Context, in BrakeInput) error {
 		panic(err)
 	}
 	in.Packed = nil
+	// Nobody cancels a brake, on purpose or not: what it knows would be gone, and
+	// the next one would let everybody pass whom this one holds.
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
 	b := &suspensionBrake{
 		BrakeInput: in, state: state, log: workflow.GetLogger(ctx),
 		linked: workflow.GetSignalChannel(ctx, LinkedSignal), dropped: workflow.GetSignalChannel(ctx, DropSignal),
@@ -91,7 +97,7 @@ func (b *suspensionBrake) handlers(ctx workflow.Context) error {
 		workflow.SetUpdateHandlerWithOptions(ctx, ApproveUpdate, decide(b.state.Approve),
 			decision("Let people be suspended who are held: each is read from Bob once more before that.")),
 		workflow.SetUpdateHandlerWithOptions(ctx, RejectUpdate, decide(b.state.Reject),
-			decision("Suspend nobody of these people who are held, until Bob tells anew that they leave.")),
+			decision("Suspend nobody of these people. If Bob tells anew that they leave, they are held again.")),
 		workflow.SetQueryHandlerWithOptions(ctx, BrakeQuery, func(r BrakeRequest) (brake.View, error) {
 			if r.At.IsZero() {
 				r.At = workflow.Now(ctx)
@@ -127,7 +133,7 @@ func (b *suspensionBrake) changed(ctx workflow.Context) {
 // run never ends by itself: what was counted, and who was rejected, would be
 // forgotten with it.
 func (b *suspensionBrake) run(ctx workflow.Context) error {
-	for ctx.Err() == nil {
+	for {
 		b.receive(ctx)
 		b.begin(ctx)
 		b.show(ctx)
@@ -144,7 +150,6 @@ func (b *suspensionBrake) run(ctx workflow.Context) error {
 		}
 		b.wait(ctx)
 	}
-	return ctx.Err()
 }
 
 func (b *suspensionBrake) receive(ctx workflow.Context) {
@@ -155,8 +160,16 @@ func (b *suspensionBrake) receive(ctx workflow.Context) {
 	}
 	var gone NotHeld
 	for b.dropped.ReceiveAsync(&gone) {
-		b.state.Drop(gone.EmployeeID)
+		b.drop(gone)
 		gone = NotHeld{}
+	}
+}
+
+func (b *suspensionBrake) drop(gone NotHeld) {
+	if gone.Refused.IsZero() {
+		b.state.Drop(gone.EmployeeID)
+	} else {
+		b.state.Refund(gone.EmployeeID, gone.Refused)
 	}
 }
 
@@ -172,21 +185,25 @@ func (b *suspensionBrake) begin(ctx workflow.Context) {
 		// Whoever is left after a failure looks once a day anyway.
 		b.told = b.ToTell[:n:n]
 		options := callOptions("", fmt.Sprintf("Tell %d workflow(s) what a person has decided", n), priorityLeaver)
+		options.ScheduleToCloseTimeout = tellPatience
 		b.telling = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.TellDecidedName,
 			activities.TellDecidedInput{EmployeeIDs: b.told})
 	}
 	if b.counting == nil && b.wantsCount {
 		b.wantsCount = false
-		options := callOptions(OneLoginTaskQueue, "Count the linked users: the limit is a share of them", priorityLeaver)
+		// Not among the leavers who wait for it.
+		options := callOptions("", "Count the linked users: the limit is a share of them", priorityLeaver)
 		options.StartToCloseTimeout, options.ScheduleToCloseTimeout = countPatience, countPatience
 		b.counting = workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activities.CountLinkedName)
 	}
 }
 
-// handsOver decides whether the rest is left to a fresh run.
+// handsOver decides whether the rest is left to a fresh run, if need be together
+// with what is under way, which does no harm if it is done twice.
 func (b *suspensionBrake) handsOver(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
-	return (info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > brakeHistory) && b.telling == nil && b.counting == nil
+	length, idle := info.GetCurrentHistoryLength(), b.telling == nil && b.counting == nil
+	return length > 2*brakeHistory || idle && (info.GetContinueAsNewSuggested() || length > brakeHistory)
 }
 
 // wait blocks until something has happened. What came is looked at by whoever
@@ -203,16 +220,19 @@ func (b *suspensionBrake) wait(ctx workflow.Context) {
 	selector.AddReceive(b.dropped, func(c workflow.ReceiveChannel, _ bool) {
 		var gone NotHeld
 		if c.ReceiveAsync(&gone) {
-			b.state.Drop(gone.EmployeeID)
+			b.drop(gone)
 		}
 	})
 	selector.AddReceive(b.poke, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
-	selector.AddReceive(ctx.Done(), func(workflow.ReceiveChannel, bool) {})
 	if b.telling != nil {
 		selector.AddFuture(b.telling, func(f workflow.Future) {
 			b.telling, b.ToTell = nil, b.ToTell[len(b.told):]
-			if err := f.Get(ctx, nil); err != nil && ctx.Err() == nil {
+			var out activities.TellDecidedResult
+			switch err := f.Get(ctx, &out); {
+			case err != nil:
 				b.log.Error("People's workflows could not be told of a decision", "people", len(b.told), "error", sentence(err))
+			case len(out.Untold) > 0:
+				b.log.Error("People's workflows could not be told of a decision", "employees", out.Untold)
 			}
 		})
 	}
@@ -268,7 +288,7 @@ func describeBrake(v brake.View) string {
 	write := func(format string, args ...any) { s.WriteString(fmt.Sprintf(format, args...)) }
 	switch {
 	case v.Held > 0:
-		write("**%d held**: they have left, and can still log in.\n\nLook whether they have really left, then `starter brake approve --all`, or the update `approve` with `{\"all\":true}`; `reject` if they have not.\n", v.Held)
+		write("**%d held**: they have left, and can still log in.\n\nLook whether they have really left, with `starter explain <id>`, then `starter brake approve --all`, or the update `approve` with `{\"all\":true}`; `reject` if they have not.\n", v.Held)
 	default:
 		write("**Nobody is held**\n")
 	}
@@ -287,15 +307,21 @@ func describeBrake(v brake.View) string {
 	if v.Rejected > 0 {
 		write("| Rejected | %d |\n", v.Rejected)
 	}
-	if len(v.People) > 0 {
-		write("\n| Held | OneLogin user | since |\n|---|---|---|\n")
-		for _, p := range v.People {
+	list := func(title string, listed []brake.Person, all int) {
+		if all == 0 {
+			return
+		}
+		write("\n| %s | OneLogin user | since |\n|---|---|---|\n", title)
+		for _, p := range listed {
 			write("| %s | %d | %s |\n", EmployeeWorkflowID(p.EmployeeID), p.UserID, moment(p.Since, "UTC"))
 		}
-		if more := v.Held - len(v.People); more > 0 {
+		if more := all - len(listed); more > 0 {
 			write("| and %d more | | |\n", more)
 		}
 	}
+	list("Held", v.People, v.Held)
+	list("Approved", v.ApprovedPeople, v.Approved)
+	list("Rejected", v.RejectedPeople, v.Rejected)
 	if !v.FullAt.IsZero() {
 		write("\n> At %s more people were held than can be listed; they ask again by themselves.\n", moment(v.FullAt, "UTC"))
 	}

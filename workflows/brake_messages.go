@@ -96,4 +96,7 @@ type LinkedUsers struct {
 // NotHeld is a person whom there is nothing to hold any more.
 type NotHeld struct {
 	EmployeeID string `json:"employeeId"`
+	// Refused is the case that OneLogin has refused to suspend for good, where
+	// that is why: it does not count.
+	Refused time.Time `json:"refused,omitzero"`
 }

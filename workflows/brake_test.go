@@ -34,8 +34,11 @@ type keeper struct {
 	shown []string
 	// story is what happens when.
 	story []chapter
+	end   time.Time
 	runs  int
 	next  int
+	// untold are those who cannot be told.
+	untold []string
 }
 
 func newKeeper(t *testing.T) *keeper { return &keeper{t: t} }
@@ -44,21 +47,21 @@ func (k *keeper) after(d time.Duration, do func()) {
 	k.story = append(k.story, chapter{epoch.Add(d), do})
 }
 
-// play lets the story happen, and then cancels the workflow.
+// play lets the story happen. The workflow never ends by itself: time runs out.
 func (k *keeper) play() {
 	k.t.Helper()
 	end := epoch
 	for _, c := range k.story {
 		end = slices.MaxFunc([]time.Time{end, c.at}, time.Time.Compare)
 	}
-	k.story = append(k.story, chapter{end.Add(time.Second), func() { k.env.CancelWorkflow() }})
+	k.end = end.Add(time.Second)
 	now, in := epoch, workflows.BrakeInput{}
 	for {
 		k.runs++
 		err := k.run(now, in)
 		var again *workflow.ContinueAsNewError
 		if !errors.As(err, &again) {
-			require.True(k.t, temporal.IsCanceledError(err), "%v", err)
+			require.True(k.t, temporal.IsTimeoutError(err), "%v", err)
 			return
 		}
 		in = workflows.BrakeInput{}
@@ -73,14 +76,15 @@ func (k *keeper) run(now time.Time, in workflows.BrakeInput) error {
 	k.env = suite.NewTestWorkflowEnvironment()
 	k.env.SetStartTime(now)
 	k.env.SetTestTimeout(30 * time.Second)
+	k.env.SetWorkflowRunTimeout(k.end.Sub(now))
 	workflows.Register(k.env, workflows.Options{})
 	k.env.RegisterActivityWithOptions(func(context.Context) (activities.CountLinkedResult, error) {
 		k.counts++
 		return activities.CountLinkedResult{Linked: k.linked}, k.countErr
 	}, activity.RegisterOptions{Name: activities.CountLinkedName})
-	k.env.RegisterActivityWithOptions(func(_ context.Context, in activities.TellDecidedInput) error {
+	k.env.RegisterActivityWithOptions(func(_ context.Context, in activities.TellDecidedInput) (activities.TellDecidedResult, error) {
 		k.told = append(k.told, in.EmployeeIDs...)
-		return nil
+		return activities.TellDecidedResult{Untold: k.untold}, nil
 	}, activity.RegisterOptions{Name: activities.TellDecidedName})
 	k.env.OnUpsertTypedSearchAttributes(mock.MatchedBy(func(a temporal.SearchAttributes) bool {
 		state, _ := a.GetKeyword(workflows.SyncStateKey)
@@ -223,6 +227,46 @@ func TestSuspensionBrake(t *testing.T) {
 	k.after(26*time.Hour, func() { k.askBy(noShare(), []int{9, 6}, isGranted, isRejected) })
 	k.play()
 	require.Zero(t, k.counts)
+}
+
+// TestSuspensionBrakeIsNotCancelled: what it knows would be gone.
+func TestSuspensionBrakeIsNotCancelled(t *testing.T) {
+	k := newKeeper(t)
+	k.after(0, func() { k.askBy(noShare(), some(0, 6), append(verdicts(isGranted, 5), isHeld)...) })
+	k.after(time.Minute, func() { k.env.CancelWorkflow() })
+	k.after(time.Hour, func() {
+		k.decide(workflows.ApproveUpdate, brake.Decision{All: true}, brake.Decided{People: 1})
+		k.askBy(noShare(), some(5, 2), isGranted, isHeld)
+	})
+	k.after(2*time.Hour, func() {
+		require.Equal(t, []string{brakeID(5)}, k.told, "activities run on")
+		require.Equal(t, []string{"Held", "Done", "Held"}, k.shown)
+		require.Equal(t, 6, k.view().Used)
+	})
+	k.play()
+}
+
+// TestSuspensionBrakeGivesBackWhatOneLoginRefused: whoever cannot be suspended
+// takes nobody's place.
+func TestSuspensionBrakeGivesBackWhatOneLoginRefused(t *testing.T) {
+	k := newKeeper(t)
+	k.after(0, func() { k.askBy(noShare(), some(0, 6), append(verdicts(isGranted, 5), isHeld)...) })
+	k.after(time.Minute, func() {
+		k.env.SignalWorkflow(workflows.DropSignal, workflows.NotHeld{EmployeeID: brakeID(3), Refused: epoch})
+	})
+	k.after(time.Hour, func() { k.askBy(noShare(), some(6, 2), isGranted, isHeld) })
+	k.play()
+}
+
+// TestSuspensionBrakeTellsTheOthers: one who cannot be told keeps nobody waiting.
+func TestSuspensionBrakeTellsTheOthers(t *testing.T) {
+	k := newKeeper(t)
+	k.untold = []string{brakeID(5)}
+	k.after(0, func() { k.askBy(noShare(), some(0, 200), append(verdicts(isGranted, 5), verdicts(isHeld, 195)...)...) })
+	k.after(time.Second, func() { k.askBy(noShare(), some(200, 20), verdicts(isHeld, 20)...) })
+	k.after(time.Minute, func() { k.decide(workflows.RejectUpdate, brake.Decision{All: true}, brake.Decided{People: 215}) })
+	k.after(time.Hour, func() { require.Len(t, k.told, 215) })
+	k.play()
 }
 
 func TestSuspensionBrakeRefusesNonsense(t *testing.T) {

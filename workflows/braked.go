@@ -8,6 +8,7 @@ import (
 
 	"bob-onelogin/activities"
 	"bob-onelogin/internal/brake"
+	"bob-onelogin/internal/employee"
 	"bob-onelogin/internal/lifecycle"
 )
 
@@ -19,6 +20,8 @@ const (
 	// askUnlisted is when somebody asks again whom the brake's list had no room
 	// for.
 	askUnlisted = time.Hour
+	// unseenLife is for how long somebody is kept of whom Bob does not tell.
+	unseenLife = 30 * 24 * time.Hour
 )
 
 // Braked is what is remembered of somebody whom the suspension brake keeps from
@@ -29,6 +32,13 @@ type Braked struct {
 	EndsAt time.Time `json:"endsAt,omitzero"`
 	// Tries counts the questions without an answer.
 	Tries int `json:"tries,omitempty"`
+	// Unseen counts the looks at Bob that did not tell whether the person has come
+	// back, UnseenSince is when the first of them was.
+	Unseen      int       `json:"unseen,omitempty"`
+	UnseenSince time.Time `json:"unseenSince,omitzero"`
+	// Rejected: a person has rejected the suspension. That is remembered until the
+	// person comes back.
+	Rejected bool `json:"rejected,omitempty"`
 	// Deleted: Bob announced the person's deletion, which is half of the proof.
 	// The other half is read anew before anybody is suspended. DeletedEmail is
 	// the address that it named.
@@ -43,36 +53,59 @@ func (s *employeeSync) forBrake(ctx workflow.Context, taken Inbox, in *activitie
 	}
 	in.Since, in.Revoked = s.LeftAt, s.Revoked
 	in.Run, in.AllowSuspensions = s.Run, s.AllowSuspensions
-	if taken.Signs.Leaving || taken.Signs.Deleted {
-		in.EventAt = taken.Last
+	in.EventAt, in.ToldAt = taken.LeavingAt, taken.LeavingTold
+	in.Outdated = s.Outdated
+	if s.Braked != nil {
+		in.Tries = s.Braked.Tries
 	}
 }
 
 // hold waits for a person, or for the brake to answer. Whoever was rejected is
-// waited for no more.
+// looked at as long as they have not come back, so that the rejection does not
+// outlive what it was about.
 func (s *employeeSync) hold(ctx workflow.Context, taken Inbox, by activities.Braked) {
 	s.held = true
-	if by.Verdict == brake.Rejected {
-		s.Braked, s.LeftAt = nil, time.Time{}
-		return
-	}
 	now := workflow.Now(ctx)
 	if s.Braked == nil {
 		s.Braked = &Braked{Since: now, EndsAt: s.endsAt}
 	}
 	k := s.Braked
+	k.Unseen, k.UnseenSince = 0, time.Time{}
+	k.Rejected = by.Verdict == brake.Rejected
 	k.Deleted, k.DeletedEmail = k.Deleted || taken.Signs.Deleted, cmp.Or(taken.DeletedEmail, k.DeletedEmail)
 	again := lifecycle.Recheck
 	switch {
-	case by.Verdict != brake.Held:
+	case by.Verdict != brake.Held && !k.Rejected:
 		again = min(askSoon<<min(k.Tries, 8), askLater)
 		k.Tries++
 	case by.Unlisted:
-		again = askUnlisted
+		again, k.Tries = askUnlisted, 0
 	default:
 		k.Tries = 0
 	}
 	s.Wake = Wake{At: now.Add(again), Zone: s.Wake.Zone, Why: wakeBrake}
+}
+
+// outOfSight keeps somebody held of whom Bob says too little to tell whether they
+// have come back: what the brake and a person know of them must not get lost by
+// an answer that lacks them. They are looked at again soon, then less and less,
+// and let go when that has been so for long. It reports whether they are kept.
+func (s *employeeSync) outOfSight(ctx workflow.Context, d lifecycle.Decision) bool {
+	now, k := workflow.Now(ctx), s.Braked
+	if k.UnseenSince.IsZero() {
+		k.UnseenSince = now
+	}
+	if now.Sub(k.UnseenSince) > unseenLife {
+		return false
+	}
+	s.held = true
+	again := min(askSoon<<min(k.Unseen, 16), lifecycle.Recheck)
+	k.Unseen, k.Tries = k.Unseen+1, 0
+	s.Wake = Wake{At: now.Add(again), Zone: s.Wake.Zone, Why: wakeBrake}
+	s.report(Result{
+		Outcome: employee.Held, Reason: d.Reason + "; what the suspension brake holds, or a person has decided, stands until Bob tells", Notes: d.Notes,
+	})
+	return true
 }
 
 // release has the brake hold the person no more: they have come back, or are
@@ -83,7 +116,17 @@ func (s *employeeSync) release(ctx workflow.Context) {
 		return
 	}
 	s.Braked = nil
-	told := workflow.SignalExternalWorkflow(ctx, BrakeWorkflowID, "", DropSignal, NotHeld{EmployeeID: s.employeeID})
+	s.tellBrake(ctx, NotHeld{EmployeeID: s.employeeID})
+}
+
+// refused gives back the place that the brake has counted: OneLogin has refused
+// the suspension for good, and each further look would take another.
+func (s *employeeSync) refused(ctx workflow.Context) {
+	s.tellBrake(ctx, NotHeld{EmployeeID: s.employeeID, Refused: s.LeftAt})
+}
+
+func (s *employeeSync) tellBrake(ctx workflow.Context, n NotHeld) {
+	told := workflow.SignalExternalWorkflow(ctx, BrakeWorkflowID, "", DropSignal, n)
 	if err := told.Get(ctx, nil); err != nil {
 		s.log.Warn("The suspension brake was not told that a person is not held any more", "error", err)
 	}

@@ -1,6 +1,8 @@
 package workflows_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,6 +53,14 @@ func (w *world) holds() {
 	require.Equal(w.t, "brake", v.DueFor)
 }
 
+// rejected checks that a person has rejected the suspension, and that it looks so.
+func (w *world) rejected() {
+	w.t.Helper()
+	w.holds()
+	require.Contains(w.t, w.status().Reason, "a person has rejected it")
+	require.Len(w.t, w.brake.state.Rejected, 1)
+}
+
 func TestEmployeeSyncBraked(t *testing.T) {
 	tests := map[string]struct {
 		before func(*world)
@@ -67,18 +77,91 @@ func TestEmployeeSyncBraked(t *testing.T) {
 			},
 			want: employee.Suspended, status: 2, reason: "Bob says inactive",
 		},
-		"rejected": {
+		"rejected, and back without an event": {
 			story: func(w *world) {
 				w.after(2*time.Hour, func() { w.decide(w.brake.state.Reject) })
+				w.after(99*time.Hour, func() {
+					w.rejected()
+					require.Empty(w.t, w.brake.dropped)
+					w.put(w.id, employed())
+				})
+				w.after(124*time.Hour, func() {
+					require.Equal(w.t, []string{w.id}, w.brake.dropped, "the rejection does not outlive what it was about")
+				})
 			},
-			want: employee.Held, status: 1, reason: "a person has rejected it",
+			want: employee.Unchanged, status: 1,
 		},
-		"rejected, and Bob tells anew when there is room": {
+		"rejected, and Bob tells anew: a person looks again, though there is room": {
 			story: func(w *world) {
 				w.after(2*time.Hour, func() { w.decide(w.brake.state.Reject) })
 				w.after(48*time.Hour, func() { w.event(employee.EventLeft) })
+				w.after(49*time.Hour, func() {
+					w.holds()
+					w.decide(w.brake.state.Approve)
+				})
 			},
 			want: employee.Suspended, status: 2,
+		},
+		"rejected, and Bob delivers the same once more, and something older": {
+			story: func(w *world) {
+				left := employee.Event{Type: employee.EventInactivated, TriggeredAt: epoch.Add(30 * time.Second)}
+				w.after(time.Minute, func() { w.deliver(left) })
+				w.after(2*time.Hour, func() { w.decide(w.brake.state.Reject) })
+				w.after(48*time.Hour, func() { w.deliver(left); w.event(employee.EventUpdated) })
+				w.after(49*time.Hour, func() {
+					w.deliver(employee.Event{Type: employee.EventLeft, TriggeredAt: epoch})
+				})
+				w.after(50*time.Hour, w.rejected)
+				w.after(51*time.Hour, func() {
+					w.deliver(employee.Event{Type: employee.EventLeft, TriggeredAt: epoch.Add(47 * time.Hour)})
+				})
+				w.after(52*time.Hour, func() { w.holds(); w.decide(w.brake.state.Approve) })
+			},
+			want: employee.Suspended, status: 2,
+		},
+		"rejected by mistake, and approved": {
+			story: func(w *world) {
+				w.after(2*time.Hour, func() { w.decide(w.brake.state.Reject) })
+				w.after(3*time.Hour, func() {
+					w.rejected()
+					w.brake.state.Approve(w.env.Now(), brake.Decision{EmployeeIDs: []string{w.id}})
+					w.deliver(employee.Event{Type: employee.EventDecided})
+				})
+			},
+			want: employee.Suspended, status: 2,
+		},
+		"out of Bob's sight for a while, and approved then": {
+			story: func(w *world) {
+				w.after(time.Hour, func() { require.NoError(w.t, w.bob.Remove(w.id)) })
+				w.after(2*time.Hour, func() { w.decide(w.brake.state.Approve) })
+				w.after(2*time.Hour+time.Minute, func() {
+					w.holds()
+					require.Contains(w.t, w.status().Reason, "Bob does not show this person")
+					require.Empty(w.t, w.brake.dropped, "it proves nothing, nor that they are back")
+					w.person(terminated())
+				})
+			},
+			want: employee.Suspended, status: 2,
+		},
+		"out of Bob's sight at the daily look": {
+			story: func(w *world) {
+				w.after(time.Hour, func() { require.NoError(w.t, w.bob.Remove(w.id)) })
+				w.after(60*time.Hour, func() {
+					w.holds()
+					require.Len(w.t, w.brake.state.Waiting, 1)
+					require.Less(w.t, w.reads(), 60, "it is looked again for, and not all the time")
+					w.person(terminated())
+				})
+				w.after(62*time.Hour, func() { w.decide(w.brake.state.Approve) })
+			},
+			want: employee.Suspended, status: 2,
+		},
+		"out of scope by now": {
+			story: func(w *world) {
+				w.after(time.Hour, func() { w.settings.Scope.Exclude = []string{w.id}; w.event(employee.EventUpdated) })
+				w.after(2*time.Hour, func() { require.Equal(w.t, []string{w.id}, w.brake.dropped) })
+			},
+			want: employee.Skipped, status: 1,
 		},
 		"back before a person has looked": {
 			story: func(w *world) {
@@ -188,6 +271,7 @@ func TestEmployeeSyncBraked(t *testing.T) {
 			require.Contains(t, result.Reason, test.reason)
 			require.Equal(t, test.status, w.userStatus())
 			require.Empty(t, w.brake.state.Waiting)
+			require.Empty(t, w.brake.state.Rejected)
 		})
 	}
 }
@@ -241,6 +325,60 @@ func TestEmployeeSyncRevocationPassesTheBrake(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, employee.Suspended, result.Outcome)
 	require.Len(t, w.brake.asked, 1, "who is suspended already costs nothing")
+}
+
+// TestEmployeeSyncTheAccountOwnerTakesNoPlace: however often they are looked at.
+func TestEmployeeSyncTheAccountOwnerTakesNoPlace(t *testing.T) {
+	w := newWorld(t)
+	w.person(terminated())
+	w.linked()
+	settings := w.one.Settings()
+	settings.OwnerEmail = "juniper.sample@example.com"
+	body, err := json.Marshal(settings)
+	require.NoError(t, err)
+	rec := httptest.NewRecorder()
+	w.one.ServeHTTP(rec, httptest.NewRequest(http.MethodPut, "/_sim/settings", bytes.NewReader(body)))
+	require.Equal(t, http.StatusOK, rec.Code, rec.Body)
+	w.after(time.Hour, func() { w.event(employee.EventLeft) })
+	w.after(2*time.Hour, func() { w.event(employee.EventLeft) })
+	for again := true; again; again = w.storyGoesOn() {
+		result, err := w.play(map[bool][]employee.EventType{true: {employee.EventLeft}}[w.env == nil]...)
+		require.NoError(t, err)
+		require.Equal(t, employee.Held, result.Outcome)
+	}
+	require.GreaterOrEqual(t, len(w.brake.asked), 3)
+	require.Zero(t, w.brake.state.View(w.env.Now(), 0).Used)
+}
+
+// TestEmployeeSyncReadsAgainAfterALongWait: OneLogin could not be reached for so
+// long that Bob has taken the leaving back.
+func TestEmployeeSyncReadsAgainAfterALongWait(t *testing.T) {
+	for name, test := range map[string]struct {
+		back   bool
+		status int
+	}{"taken back": {true, 1}, "still so": {false, 2}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.person(terminated())
+			w.linked()
+			w.acts.LongestWait = -time.Second // whatever was waited is long
+			reads := 0
+			w.onRead = func() {
+				if reads++; reads != 3 {
+					return
+				}
+				if test.back {
+					w.put(w.id, employed())
+				}
+				w.acts.LongestWait = time.Hour
+			}
+			result, err := w.play(employee.EventLeft)
+			require.NoError(t, err)
+			require.Equal(t, test.status, w.userStatus(), result.Reason)
+			require.Contains(t, []int{3, 4}, reads, "two in vain, one that counts, and the one that confirms it")
+			require.Len(t, w.brake.asked, test.status-1)
+		})
+	}
 }
 
 // TestEmployeeSyncLeavingTwiceCountsTwice: a person who came back in between is

@@ -374,7 +374,9 @@ func (s *employeeSync) pass(ctx workflow.Context) {
 	s.look, s.endsAt, s.held = Look{}, s.accessEnds(now, taken), false
 	err := s.readAndAct(ctx, taken, final)
 
-	overtaken := errors.Is(err, errOvertaken)
+	// What was read of Bob may be old by the time that OneLogin answers.
+	outdated := isOutdated(err)
+	overtaken := outdated || errors.Is(err, errOvertaken)
 	if err == nil && s.look.Phase == lifecycle.PhaseLeave {
 		taken.EndsAt = time.Time{} // the look that confirms it is in no hurry
 	}
@@ -384,8 +386,12 @@ func (s *employeeSync) pass(ctx workflow.Context) {
 	if overtaken {
 		// Who asked still waits, for the pass that overtook this one.
 		s.EmployeeState.Inbox.Now = s.EmployeeState.Inbox.Now || taken.Now
+		if outdated {
+			s.readAgain()
+		}
 		return
 	}
+	s.Outdated = 0
 	if s.lastErr = err; err != nil {
 		s.failed(ctx, err)
 	} else {
@@ -395,6 +401,21 @@ func (s *employeeSync) pass(ctx workflow.Context) {
 	s.observe(ctx, err)
 	s.answered = asked
 	s.describe(ctx)
+}
+
+// readAgain has Bob read once more for somebody who leaves: what was read before
+// had to wait for long. Their moment, by which others see that they wait, stays.
+func (s *employeeSync) readAgain() {
+	s.Outdated++
+	b := &s.EmployeeState.Inbox
+	b.Now, b.EndsAt = true, earliest(b.EndsAt, s.endsAt)
+}
+
+// isOutdated reports whether an activity has refused to act on what was read of
+// Bob or OneLogin, because it is old.
+func isOutdated(err error) bool {
+	var refused *temporal.ApplicationError
+	return errors.As(err, &refused) && refused.Type() == activities.ErrOutdated
 }
 
 // failed keeps the sentence of a failure, and what has to be seen through all
@@ -432,8 +453,9 @@ func (s *employeeSync) readAndAct(ctx workflow.Context, taken Inbox, final bool)
 		priority = priorityLeaver
 	case taken.Bulk:
 		priority, in.Together = priorityLater, true
-	case s.Braked != nil:
-		// Decisions are about many at once, and Bob answers few calls a minute.
+	case s.Braked != nil, !taken.EndsAt.IsZero():
+		// Decisions and long queues are about many at once, and Bob answers few
+		// calls a minute.
 		priority, in.Together = priorityLeaver, true
 	}
 	options := callOptions("", "Read the employee from Bob", priority)
@@ -541,7 +563,11 @@ func (s *employeeSync) see(ctx workflow.Context, seen *sight) error {
 }
 
 func (s *employeeSync) act(ctx workflow.Context, taken Inbox, seen sight) error {
-	if seen.Decision.Phase != lifecycle.PhaseLeave {
+	switch d := seen.Decision; {
+	case d.Phase == lifecycle.PhaseLeave:
+	case s.Braked != nil && !d.CameBack() && s.outOfSight(ctx, d):
+		return nil
+	default:
 		s.release(ctx)
 	}
 	switch d := seen.Decision; d.Phase {
@@ -619,6 +645,9 @@ func (s *employeeSync) leave(ctx workflow.Context, taken Inbox, seen sight) erro
 		activities.EnforceStatusName, in, &out)
 	if err != nil {
 		return err
+	}
+	if out.Refused {
+		s.refused(ctx)
 	}
 	result := Result{
 		OneLoginID: out.User.ID, Outcome: leaverOutcome(out),

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"bob-onelogin/activities"
@@ -37,13 +36,13 @@ func (s *employeeSync) passForBulk(ctx workflow.Context) {
 		ReadEmployeeResult: activities.ReadEmployeeResult{Found: true, Decision: o.Decision, Digest: o.Digest, SettingsVersion: o.SettingsVersion},
 		desired:            o.Desired, listed: &o.Listed,
 	})
-	var refused *temporal.ApplicationError
 	switch {
 	case errors.Is(err, errOvertaken):
 		return // the urgent event has a pass of its own, which does everything
-	case errors.As(err, &refused) && refused.Type() == activities.ErrOutdated:
+	case isOutdated(err):
 		s.Read, s.Wake, s.Last = LastRead{}, Wake{}, activities.LastSync{}
 		s.askForBulk(taken)
+		s.EmployeeState.Inbox.EndsAt = earliest(s.EmployeeState.Inbox.EndsAt, s.endsAt)
 		return
 	case err != nil:
 		s.failed(ctx, err)

@@ -23,6 +23,10 @@ type Inbox struct {
 	// Now: a person waits for the answer; the read at once is the only one.
 	Now   bool            `json:"now,omitempty"`
 	Signs lifecycle.Signs `json:"signs,omitzero"`
+	// LeavingAt is when the newest event came that says that the person leaves,
+	// and LeavingTold when that happened by Bob's clock, where it says so.
+	LeavingAt   time.Time `json:"leavingAt,omitzero"`
+	LeavingTold time.Time `json:"leavingTold,omitzero"`
 	// DeletedEmail is the address that a deletion event named.
 	DeletedEmail string `json:"deletedEmail,omitempty"`
 	// ManagerID and ManagerUserID are those of a manager that appeared.
@@ -72,6 +76,9 @@ func (b *Inbox) Add(e employee.Event, now time.Time) {
 	case e.Type == employee.EventManagerLinked:
 		b.ManagerID, b.ManagerUserID = e.ManagerID, e.ManagerUserID
 	}
+	if e.Type == employee.EventDeleted || e.Type == employee.EventLeft || e.Type == employee.EventInactivated {
+		b.LeavingAt, b.LeavingTold = latest(b.LeavingAt, at), latest(b.LeavingTold, e.TriggeredAt)
+	}
 	if e.Type.Urgent() {
 		b.Urgent = true
 		b.EndsAt = earliest(b.EndsAt, at)
@@ -96,11 +103,7 @@ func (b Inbox) AtOnce() bool { return b.Now || b.Urgent }
 // ReadAt returns when Bob is to be read for what is in the inbox, where that
 // is not at once.
 func (b Inbox) ReadAt(settle time.Duration) time.Time {
-	settled, latest := b.Last.Add(settle), b.First.Add(maxSettleDelays*settle)
-	if latest.Before(settled) {
-		return latest
-	}
-	return settled
+	return earliest(b.Last.Add(settle), b.First.Add(maxSettleDelays*settle))
 }
 
 // Settled reports whether a read at now is sure to show what the events told.
@@ -130,6 +133,7 @@ func (b Inbox) PutBack(since Inbox) Inbox {
 	b.Signs.Deleted = b.Signs.Deleted || since.Signs.Deleted
 	b.Signs.Activated = b.Signs.Activated || since.Signs.Activated
 	b.Signs.Leaving = b.Signs.Leaving || since.Signs.Leaving
+	b.LeavingAt, b.LeavingTold = latest(b.LeavingAt, since.LeavingAt), latest(b.LeavingTold, since.LeavingTold)
 	if since.DeletedEmail != "" {
 		b.DeletedEmail = since.DeletedEmail
 	}
@@ -140,6 +144,13 @@ func (b Inbox) PutBack(since Inbox) Inbox {
 	b.OnlyManager = b.OnlyManager && since.OnlyManager
 	b.Bulk = b.Bulk && since.Bulk
 	return b
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // earliest leaves moments out that are none.

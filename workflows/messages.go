@@ -143,6 +143,8 @@ type EmployeeState struct {
 	// LeftAt is when it was found that access has ended, as long as that has not
 	// been seen to: it tells one leaving from the next.
 	LeftAt time.Time `json:"leftAt,omitzero"`
+	// Outdated is how often what was read has waited too long to be acted on.
+	Outdated int `json:"outdated,omitempty"`
 	// Braked is there while the suspension brake keeps the person from being
 	// suspended.
 	Braked *Braked `json:"braked,omitempty"`

@@ -136,7 +136,7 @@ func (n *notifier) send(ctx workflow.Context) {
 		switch notice.Kind {
 		case notify.Held:
 			again = notifyHeldAgain
-		case notify.Braked:
+		case notify.Braked, notify.BrakeSilent:
 			again = notifyBrakedAgain
 		}
 		n.Told = append(n.Told, Told{Key: notice.Key(), Until: workflow.Now(ctx).Add(again)})

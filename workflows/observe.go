@@ -25,7 +25,7 @@ func (s *employeeSync) accessEnds(now time.Time, taken Inbox) time.Time {
 // suspended notes how long a leaver could still log in.
 func (s *employeeSync) suspended(ctx workflow.Context) {
 	ends := s.endsAt
-	if s.Braked != nil {
+	if s.Braked != nil && !s.Braked.Rejected {
 		ends = earliest(ends, s.Braked.EndsAt)
 	}
 	if !ends.IsZero() {
@@ -38,6 +38,9 @@ func (s *employeeSync) suspended(ctx workflow.Context) {
 func (s *employeeSync) observe(ctx workflow.Context, err error) {
 	if err != nil {
 		s.look.Outcome = employee.Failed
+	}
+	if s.Braked != nil && s.Braked.Rejected && err == nil {
+		return // every day the same, which a person wants so
 	}
 	if s.options.Observe != nil && s.look.Outcome != "" && !workflow.IsReplaying(ctx) {
 		s.options.Observe(s.look)

@@ -205,6 +205,8 @@ func TestInboxForgetsTheOrder(t *testing.T) {
 			e := employee.Event{
 				Type:       rapid.SampledFrom(types).Draw(rt, "type"),
 				ReceivedAt: epoch.Add(time.Duration(rapid.IntRange(-600, 600).Draw(rt, "second")) * time.Second),
+				// Bob may give no time.
+				TriggeredAt: rapid.SampledFrom([]time.Time{{}, epoch, epoch.Add(time.Minute), epoch.Add(2 * time.Minute)}).Draw(rt, "triggered"),
 			}
 			switch e.Type {
 			case employee.EventDeleted: // one sent by hand names no address

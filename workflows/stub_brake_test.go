@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bob-onelogin/internal/brake"
+	"bob-onelogin/workflows"
 )
 
 // stubBrake decides as the workflow does, without one. now is its clock.
@@ -27,6 +28,12 @@ func (s *stubBrake) drop(id string) {
 	defer s.mu.Unlock()
 	s.dropped = append(s.dropped, id)
 	s.state.Drop(id)
+}
+
+func (s *stubBrake) refund(n workflows.NotHeld) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Refund(n.EmployeeID, n.Refused)
 }
 
 func (s *stubBrake) Reserve(_ context.Context, by brake.Settings, r brake.Request) (brake.Answer, error) {

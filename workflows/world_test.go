@@ -357,6 +357,12 @@ func (w *world) run(now time.Time, input workflows.EmployeeSyncInput, events []e
 			return nil
 		})
 
+	w.env.OnSignalExternalWorkflow(mock.Anything, workflows.BrakeWorkflowID, "", workflows.DropSignal, mock.MatchedBy(func(n workflows.NotHeld) bool { return !n.Refused.IsZero() })).
+		Return(func(_ string, _ string, _ string, _ string, n any) error {
+			w.brake.refund(n.(workflows.NotHeld))
+			return nil
+		})
+
 	w.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
 		if info.ActivityType.Name == activities.ReadEmployeeName && w.onRead != nil {
 			w.onRead()

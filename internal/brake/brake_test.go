@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"testing"
 	"time"
@@ -117,9 +118,28 @@ func TestAsk(t *testing.T) {
 			before: func(s *State) { asked(sixth)(s); s.Reject(noon, Decision{All: true}) },
 			ask:    person(6, allowed(10)), want: Rejected, used: 5,
 		},
-		"rejected, and Bob tells anew": {
+		"rejected, and Bob tells anew: a person looks again, though there is room": {
 			before: func(s *State) { asked(sixth)(s); s.Reject(noon, Decision{All: true}) },
-			ask:    person(6, laterCase, event), at: 25 * time.Hour, want: Granted, used: 1,
+			ask:    person(6, laterCase, event), at: 25 * time.Hour, want: Held, used: 0, held: 1,
+		},
+		"rejected, and the same delivery comes once more": {
+			before: func(s *State) { asked(person(6, told(-time.Hour)))(s); s.Reject(noon, Decision{All: true}) },
+			ask:    person(6, event, told(-time.Hour)), at: 25 * time.Hour, want: Rejected, used: 0,
+		},
+		"rejected, and an older delivery comes late": {
+			before: func(s *State) { asked(person(6, told(-time.Hour)))(s); s.Reject(noon, Decision{All: true}) },
+			ask:    person(6, event, told(-2*time.Hour)), at: 25 * time.Hour, want: Rejected, used: 0,
+		},
+		"rejected, and Bob has told later, by its own clock": {
+			before: func(s *State) { asked(person(6, told(-time.Hour)))(s); s.Reject(noon, Decision{All: true}) },
+			ask:    person(6, event, told(-time.Minute)), at: 25 * time.Hour, want: Held, used: 0, held: 1,
+		},
+		"rejected while held from two deliveries, of which the later one comes once more": {
+			before: func(s *State) {
+				asked(person(6, told(-time.Hour)), person(6, told(-time.Minute)))(s)
+				s.Reject(noon, Decision{All: true})
+			},
+			ask: person(6, event, told(-time.Minute)), at: 25 * time.Hour, want: Rejected, used: 0,
 		},
 		"rejected after the event came": {
 			before: func(s *State) { asked(sixth)(s); s.Reject(noon.Add(time.Minute), Decision{All: true}) },
@@ -136,6 +156,33 @@ func TestAsk(t *testing.T) {
 				s.Ask(noon.Add(20*24*time.Hour), DefaultSettings(), sixth)
 			},
 			ask: sixth, at: 31 * 24 * time.Hour, want: Held, used: 0, held: 1,
+		},
+		"rejected long ago, and nobody has asked since": {
+			before: func(s *State) { asked(sixth)(s); s.Reject(noon, Decision{All: true}) },
+			ask:    sixth, at: 200 * 24 * time.Hour, want: Held, used: 0, held: 1,
+		},
+		"rejected, and approved after all": {
+			before: func(s *State) {
+				asked(sixth)(s)
+				s.Reject(noon, Decision{All: true})
+				s.Approve(noon, Decision{EmployeeIDs: []string{id(6)}})
+			},
+			ask: sixth, want: Granted, used: 6,
+		},
+		"approved, and rejected after all": {
+			before: func(s *State) {
+				asked(sixth)(s)
+				s.Approve(noon, Decision{All: true})
+				s.Reject(noon, Decision{EmployeeIDs: []string{id(6)}})
+			},
+			ask: sixth, at: 25 * time.Hour, want: Rejected, used: 0,
+		},
+		"refused by OneLogin: the place is free again": {
+			before: func(s *State) { s.Refund(id(3), noon) }, ask: sixth, want: Granted, used: 5,
+		},
+		"refused by OneLogin in another case": {
+			before: func(s *State) { s.Refund(id(3), noon.Add(-time.Hour)); s.Refund(id(9), noon) },
+			ask:    sixth, want: Held, used: 5, held: 1,
 		},
 		"dropped, and leaves again when there is room": {
 			before: func(s *State) { asked(sixth)(s); s.Drop(id(6)) },
@@ -177,6 +224,9 @@ func TestAsk(t *testing.T) {
 func laterCase(r *Request) { r.Case = r.Case.Add(time.Minute) }
 func revoked(r *Request)   { r.Revoked = true }
 func event(r *Request)     { r.EventAt = noon.Add(time.Second) }
+func told(after time.Duration) func(*Request) {
+	return func(r *Request) { r.ToldAt = noon.Add(after) }
+}
 func allowed(n int) func(*Request) {
 	return func(r *Request) { r.Run, r.Allow = "bulk-sync/one", n }
 }
@@ -235,6 +285,9 @@ func TestDecide(t *testing.T) {
 	now := noon.Add(time.Hour)
 	got := s.Approve(now, Decision{EmployeeIDs: []string{id(9), id(1), id(9)}})
 	require.Equal(t, Decided{People: 1, EmployeeIDs: []string{id(9)}, NotHeld: []string{id(1)}, Held: 3}, got)
+	require.Equal(t, Decided{People: 1, EmployeeIDs: []string{id(9)}, Held: 3}, s.Approve(now.Add(time.Minute), Decision{EmployeeIDs: []string{id(9)}}), "once more")
+	require.Equal(t, []Person{{id(9), 1009, now}}, s.View(now, 5).ApprovedPeople, "it was decided then")
+	require.Equal(t, noon.Add(8*time.Minute), s.View(now, 1).Newest)
 	got = s.Reject(now, Decision{All: true, Until: noon.Add(7 * time.Minute)})
 	require.Equal(t, Decided{People: 2, EmployeeIDs: []string{id(6), id(7)}, Held: 1}, got, "who was held after the look stays")
 	require.Equal(t, Decided{People: 1, EmployeeIDs: []string{id(8)}}, s.Approve(now, Decision{All: true}))
@@ -251,19 +304,50 @@ func TestTheListIsBounded(t *testing.T) {
 	require.Equal(t, Held, got.Verdict)
 	require.Equal(t, MaxListed, got.Held)
 	require.Equal(t, noon, s.View(noon, 1).FullAt)
-	s.Approve(noon, Decision{EmployeeIDs: []string{id(100)}})
+	s.Drop(id(100))
 	require.False(t, s.Ask(noon, DefaultSettings(), person(6)).Unlisted, "there is room now")
 
-	// Everybody is let go, as many again are held: that is the most.
+	require.Equal(t, noon, s.View(noon.Add(time.Hour), 1).FullAt)
+	require.Zero(t, s.View(noon.Add(3*time.Hour), 1).FullAt, "whom there was no room for asks every hour")
 	s.Approve(noon, Decision{All: true})
-	for n := range MaxListed {
-		s.Ask(noon, DefaultSettings(), person(100+n))
-		s.Ask(noon, DefaultSettings(), person(100_000+n))
+	require.True(t, s.Ask(noon, DefaultSettings(), person(7)).Unlisted, "who is approved takes room still")
+}
+
+// As many as there is room for, with ids and moments as they come: that must
+// fit into what Temporal takes.
+func TestTheStateIsBounded(t *testing.T) {
+	s := &State{}
+	some := rand.New(rand.NewPCG(1, 2))
+	within := func(d time.Duration) int64 { return some.Int64N(int64(d / time.Millisecond)) }
+	someone := func() (string, entry) {
+		at := stamp(noon) + within(20*time.Hour)
+		return fmt.Sprintf("33328838%011d", some.Int64N(1e11)),
+			entry{User: 60_000_000 + some.Int64N(1e7), Case: at - within(time.Hour), At: at, Told: at - within(time.Hour)}
 	}
+	for len(s.Counted) < MaxCounted {
+		id, e := someone()
+		put(&s.Counted, id, e)
+	}
+	for len(s.Waiting) < MaxListed {
+		id, e := someone()
+		put(&s.Waiting, id, e)
+	}
+	later := noon.Add(20 * time.Hour)
+	got := s.Ask(later, Settings{Window: time.Hour, Percent: 100, AtLeast: 2 * MaxCounted}, person(6))
+	require.Equal(t, Held, got.Verdict, "nobody passes who would not be remembered")
+	require.True(t, got.Unlisted)
+	approved := idsOf(s.Waiting)[0]
+	s.Approve(noon, Decision{EmployeeIDs: []string{approved}})
+	got = s.Ask(later, DefaultSettings(), Request{EmployeeID: approved, Case: noon})
+	require.Equal(t, Held, got.Verdict)
+	require.True(t, got.Unlisted, "it asks again, and the approval stays")
+	require.Len(t, s.Approved, 1)
+	require.Equal(t, Granted, s.Ask(later, DefaultSettings(), person(1, revoked)).Verdict, "a revocation passes whatever there is")
+
 	packed, err := s.Pack()
 	require.NoError(t, err)
 	t.Logf("%d people take %d bytes", len(s.Counted)+len(s.Waiting), len(packed))
-	require.Less(t, len(packed)*4/3, 1<<20, "half of what Temporal takes, as JSON has it")
+	require.Less(t, len(packed)*4/3, 2<<20, "what Temporal takes, as JSON has it")
 	back, err := Unpack(packed)
 	require.NoError(t, err)
 	again, err := back.Pack()
@@ -296,7 +380,10 @@ func TestStateOfAnEarlierBuild(t *testing.T) {
 	require.Equal(t, View{
 		At: now, Settings: DefaultSettings(), Used: 7, Limit: 10, Linked: 200, CountedAt: noon,
 		FreeAt: noon.Add(24 * time.Hour), Held: 2, Approved: 1, Rejected: 1, Since: noon.Add(20 * time.Minute), FullAt: noon.Add(50 * time.Minute),
+		Newest: noon.Add(21 * time.Minute),
 		People: []Person{{id(20), 1020, noon.Add(20 * time.Minute)}, {id(21), 1021, noon.Add(21 * time.Minute)}},
+
+		ApprovedPeople: []Person{{id(30), 1030, noon.Add(30 * time.Minute)}}, RejectedPeople: []Person{{id(31), 1031, noon.Add(31 * time.Minute)}},
 	}, s.View(now, 5))
 	again, err := json.MarshalIndent(&s, "", "  ")
 	require.NoError(t, err)
@@ -313,7 +400,7 @@ func TestView(t *testing.T) {
 	now := noon.Add(time.Hour)
 	require.Equal(t, View{
 		At: now, Settings: DefaultSettings(), Used: 5, Limit: 5, Linked: 40, CountedAt: noon, FreeAt: noon.Add(24 * time.Hour),
-		Held: 2, Since: noon.Add(time.Minute), People: []Person{{id(8), 1008, noon.Add(time.Minute)}},
+		Held: 2, Since: noon.Add(time.Minute), Newest: noon.Add(2 * time.Minute), People: []Person{{id(8), 1008, noon.Add(time.Minute)}},
 	}, s.View(now, 1))
 	require.Equal(t, 0, s.View(now, 1).Free())
 	require.Equal(t, 15, s.View(now, 1).Under(Settings{Window: time.Hour, AtLeast: 5, Percent: 50}, 0).Free())
@@ -339,9 +426,12 @@ func TestNeverOneTooMany(t *testing.T) {
 			at time.Time
 		}
 		var grants []grant // one for each case
-		passes := map[string]int{}
+		passes, passedAt := map[string]int{}, noon
+		// stands is what was last said of a person who is on a list.
+		stands := map[string]Verdict{}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			now = now.Add(time.Duration(rapid.Int64Range(0, int64(5*time.Hour)).Draw(t, "later")))
+			pause := rapid.SampledFrom([]time.Duration{5 * time.Hour, 5 * time.Hour, 5 * time.Hour, 40 * 24 * time.Hour}).Draw(t, "pause")
+			now = now.Add(time.Duration(rapid.Int64Range(0, int64(pause)).Draw(t, "later")))
 			n := rapid.IntRange(0, 12).Draw(t, "who")
 			r := person(n, func(r *Request) {
 				r.Case = noon.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, "case")) * time.Second)
@@ -355,13 +445,18 @@ func TestNeverOneTooMany(t *testing.T) {
 			})
 			switch rapid.IntRange(0, 9).Draw(t, "what") {
 			case 0:
-				s.Approve(now, Decision{EmployeeIDs: []string{r.EmployeeID}})
+				for _, id := range s.Approve(now, Decision{EmployeeIDs: []string{r.EmployeeID}}).EmployeeIDs {
+					delete(stands, id)
+				}
 				continue
 			case 1:
-				s.Reject(now, Decision{EmployeeIDs: []string{r.EmployeeID}})
+				for _, id := range s.Reject(now, Decision{EmployeeIDs: []string{r.EmployeeID}}).EmployeeIDs {
+					stands[id] = Rejected
+				}
 				continue
 			case 2:
 				s.Drop(r.EmployeeID)
+				delete(stands, r.EmployeeID)
 				continue
 			}
 			_, approved := s.Approved[r.EmployeeID]
@@ -378,9 +473,12 @@ func TestNeverOneTooMany(t *testing.T) {
 				}
 			}
 			answer := s.Ask(now, settings, r)
+			stood := stands[r.EmployeeID]
 			if answer.Verdict != Granted {
+				stands[r.EmployeeID] = answer.Verdict
 				continue
 			}
+			delete(stands, r.EmployeeID)
 			if latest := s.Counted[r.EmployeeID]; latest.Case != stamp(r.Case) {
 				t.Fatalf("granted, and not counted")
 			}
@@ -390,8 +488,14 @@ func TestNeverOneTooMany(t *testing.T) {
 			}
 			switch {
 			case r.Revoked, approved:
-			case before < limit:
+			case stood == Rejected, stood == Held && r.Run == "":
+				t.Fatalf("%s, and granted without a person", stood)
+			case stood != Held && before < limit:
 			case r.Run != "":
+				if now.Sub(passedAt) > runLife {
+					passes[r.Run] = 0 // a run of before
+				}
+				passedAt = now
 				if passes[r.Run]++; passes[r.Run] > r.Allow {
 					t.Fatalf("the run's number of %d was passed", r.Allow)
 				}

@@ -9,19 +9,25 @@ import (
 )
 
 const (
-	// MaxListed bounds how many held people are listed. Beyond it people are
-	// held all the same, and listed when they ask again and there is room.
-	MaxListed = 20_000
+	// MaxListed bounds how many people are listed as held, approved or rejected.
+	// Beyond it people are held all the same, and listed when they ask again and
+	// there is room.
+	MaxListed = 15_000
+	// MaxCounted bounds how many suspensions are remembered, which is for 72
+	// hours. Beyond it nobody passes but immediate revocations.
+	MaxCounted = 20_000
 	// countLife is how long a count of the linked active users is gone by.
 	countLife = 72 * time.Hour
 	// approvalLife bounds an approval that nobody has come to use, and
-	// rejectionLife how long a rejection answers without a person being asked
-	// again.
+	// rejectionLife how long a rejection answers until a person is asked again.
 	approvalLife  = 7 * 24 * time.Hour
 	rejectionLife = 30 * 24 * time.Hour
 	// runLife is how long a bulk run's own number is remembered after its last
 	// use.
 	runLife = 7 * 24 * time.Hour
+	// fullLife is how long it is told that the list was full: those whom it had
+	// no room for ask every hour.
+	fullLife = 2 * time.Hour
 )
 
 // Verdict is the answer to the question whether somebody may be suspended.
@@ -52,8 +58,11 @@ type Request struct {
 	// Revoked: Bob revoked the access with immediate effect, which passes.
 	Revoked bool `json:"revoked,omitempty"`
 	// EventAt is when the newest event came in which said that the person
-	// leaves, which makes a rejection of before out of date; zero where none did.
+	// leaves, and ToldAt when that happened by Bob's clock; zero where no event
+	// did, or where Bob gave no time. What Bob has told since a rejection has a
+	// person look again.
 	EventAt time.Time `json:"eventAt,omitzero"`
+	ToldAt  time.Time `json:"toldAt,omitzero"`
 	// Run is a bulk run whose people may pass beyond the limit, Allow of them.
 	Run   string `json:"run,omitempty"`
 	Allow int    `json:"allow,omitempty"`
@@ -80,8 +89,9 @@ type entry struct {
 	// or rejected.
 	Case int64 `json:"c,omitempty"`
 	At   int64 `json:"a"`
-	// Asked is when a rejected person was asked about last.
-	Asked int64 `json:"q,omitempty"`
+	// Told is the newest moment by Bob's clock at which the person was told to
+	// leave, as far as that is known: what tells news from a late delivery.
+	Told int64 `json:"t,omitempty"`
 }
 
 // stamp is a moment in milliseconds since 1970, rounded up: nothing falls out of
@@ -136,6 +146,9 @@ func (s *State) Ask(now time.Time, by Settings, r Request) Answer {
 	s.Settings = by
 	s.forget(now)
 	e := entry{User: r.UserID, Case: stamp(r.Case), At: stamp(now)}
+	if !r.ToldAt.IsZero() {
+		e.Told = stamp(r.ToldAt)
+	}
 	verdict, unlisted := s.verdict(now, r, e)
 	return Answer{
 		Verdict: verdict, Used: s.used(now), Limit: s.limit(now), Window: by.Window, Held: len(s.Waiting), Unlisted: unlisted,
@@ -153,42 +166,54 @@ func (s *State) verdict(now time.Time, r Request, e entry) (v Verdict, unlisted 
 		s.grant(id, e)
 		return Granted, false
 	}
+	if rejected, ok := s.Rejected[id]; ok {
+		if !rejected.outdated(now, r, e) {
+			return Rejected, false
+		}
+		// A person looks again: what somebody has rejected never turns into a
+		// suspension by itself.
+		delete(s.Rejected, id)
+		return Held, s.hold(now, id, e)
+	}
+	full := len(s.Counted)+len(s.Earlier) >= MaxCounted
 	if _, ok := s.Approved[id]; ok {
+		if full {
+			return Held, true // the approval stays
+		}
 		s.grant(id, e)
 		return Granted, false
-	}
-	if rejected, ok := s.Rejected[id]; ok {
-		switch {
-		case stamp(r.EventAt) > rejected.At:
-			delete(s.Rejected, id)
-		case now.Sub(time.UnixMilli(rejected.At)) < rejectionLife:
-			rejected.Asked = e.At
-			s.Rejected[id] = rejected
-			return Rejected, false
-		default:
-			// Still a leaver after all that time: a person looks again. It
-			// never turns into a suspension by itself.
-			delete(s.Rejected, id)
-			return Held, s.hold(now, id, e)
-		}
 	}
 	held, waits := s.Waiting[id]
-	if !waits && s.used(now) < s.limit(now) {
+	if !waits && !full && s.used(now) < s.limit(now) {
 		s.grant(id, e)
 		return Granted, false
 	}
-	if used := s.Runs[r.Run]; r.Run != "" && used.Used < r.Allow {
+	if used := s.Runs[r.Run]; r.Run != "" && !full && used.Used < r.Allow {
 		put(&s.Runs, r.Run, run{Used: used.Used + 1, At: e.At})
 		s.grant(id, e)
 		return Granted, false
 	}
 	if waits {
 		// A place that has become free releases nobody: a person has to look.
-		held.User, held.Case = e.User, e.Case
+		held.User, held.Case, held.Told = e.User, e.Case, max(held.Told, e.Told)
 		s.Waiting[id] = held
 		return Held, false
 	}
 	return Held, s.hold(now, id, e)
+}
+
+// outdated reports whether a rejection does not answer a question any more: Bob
+// has told since that the person leaves, or it was long ago. The same delivery
+// once more, or one that was late, is no news.
+func (rejected entry) outdated(now time.Time, r Request, e entry) bool {
+	switch {
+	case now.Sub(time.UnixMilli(rejected.At)) >= rejectionLife:
+		return true
+	case e.Told != 0 && rejected.Told != 0:
+		return e.Told > rejected.Told
+	default:
+		return stamp(r.EventAt) > rejected.At
+	}
 }
 
 // again reports whether a question was granted already. What has fallen out of
@@ -212,7 +237,7 @@ func (s *State) grant(id string, e entry) {
 
 // hold lists a person where there is room, and reports where there is none.
 func (s *State) hold(now time.Time, id string, e entry) (unlisted bool) {
-	if len(s.Waiting) >= MaxListed {
+	if len(s.Waiting)+len(s.Approved)+len(s.Rejected) >= MaxListed {
 		s.FullAt = now
 		return true
 	}
@@ -272,11 +297,11 @@ func (s *State) WantsCount(now time.Time, by Settings, r Request) bool {
 	s.Settings = by
 	_, approved := s.Approved[r.EmployeeID]
 	_, waits := s.Waiting[r.EmployeeID]
-	rejected, no := s.Rejected[r.EmployeeID]
+	_, rejected := s.Rejected[r.EmployeeID]
 	switch {
 	case by.Percent == 0, s.counts(now), s.used(now) < by.AtLeast:
 		return false
-	case r.Revoked, approved, waits, no && stamp(r.EventAt) <= rejected.At:
+	case r.Revoked, approved, waits, rejected:
 		return false // whatever the limit is
 	default:
 		return !s.again(now, r.EmployeeID, entry{Case: stamp(r.Case)})
@@ -298,19 +323,29 @@ func (s *State) Drop(id string) {
 	delete(s.Rejected, id)
 }
 
-// Decision says of whom a person has decided.
+// Refund takes a granted question back, which OneLogin has refused for good, so
+// that nobody was suspended.
+func (s *State) Refund(id string, c time.Time) {
+	if counted, ok := s.Counted[id]; ok && counted.Case == stamp(c) {
+		delete(s.Counted, id)
+		s.recent.known = false
+	}
+}
+
+// Decision says of whom a person has decided. Who is named may be held, or have
+// been decided about before: a decision may be taken back.
 type Decision struct {
 	EmployeeIDs []string `json:"employeeIds,omitempty"`
-	// All means everybody who is held; with Until, who was held by then: whoever
-	// decided has seen no others.
+	// All means everybody who is held; with Until, who was held by then, as
+	// View.Newest tells: whoever decided has seen no others.
 	All   bool      `json:"all,omitempty"`
 	Until time.Time `json:"until,omitzero"`
 }
 
 // Decided is what came of a Decision.
 type Decided struct {
-	// People counts those it was about; NotHeld are those who were named and are
-	// not held.
+	// People counts those of whom the decision holds now; NotHeld are those who
+	// were named and are on no list.
 	People  int      `json:"people"`
 	NotHeld []string `json:"notHeld,omitempty"`
 	// Held is how many people are held still.
@@ -334,7 +369,8 @@ func (s *State) Approve(now time.Time, d Decision) Decided {
 	return s.decide(now, d, &s.Approved)
 }
 
-// Reject has nobody suspend held people until Bob tells anew that they leave.
+// Reject has nobody suspend people. If Bob tells anew that they leave, they are
+// held again.
 func (s *State) Reject(now time.Time, d Decision) Decided {
 	return s.decide(now, d, &s.Rejected)
 }
@@ -347,21 +383,34 @@ func (s *State) decide(now time.Time, d Decision, into *map[string]entry) Decide
 		ids = idsOf(s.Waiting)
 	}
 	for _, id := range slices.Compact(slices.SortedFunc(slices.Values(ids), byNumber)) {
-		held, ok := s.Waiting[id]
+		of := s.listed(id)
 		switch {
-		case !ok:
+		case of == nil:
 			out.NotHeld = append(out.NotHeld, id)
 			continue
-		case d.All && !d.Until.IsZero() && held.At > stamp(d.Until):
+		case d.All && !d.Until.IsZero() && of[id].At > stamp(d.Until):
 			continue
 		}
-		delete(s.Waiting, id)
-		held.At, held.Asked = stamp(now), stamp(now)
-		put(into, id, held)
+		decided := of[id]
+		if _, already := (*into)[id]; !already {
+			decided.At = stamp(now)
+		}
+		delete(of, id)
+		put(into, id, decided)
 		out.EmployeeIDs = append(out.EmployeeIDs, id)
 	}
 	out.People, out.Held = len(out.EmployeeIDs), len(s.Waiting)
 	return out
+}
+
+// listed is the list that a person is on, nil where there is none.
+func (s *State) listed(id string) map[string]entry {
+	for _, list := range []map[string]entry{s.Waiting, s.Approved, s.Rejected} {
+		if _, ok := list[id]; ok {
+			return list
+		}
+	}
+	return nil
 }
 
 // idsOf lists the people of a list by number.
@@ -372,7 +421,9 @@ func idsOf(list map[string]entry) []string { return slices.SortedFunc(maps.Keys(
 // byNumber orders Bob ids, which are decimal numbers.
 func byNumber(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
 
-// forget drops what no answer can hang on any more, in whatever order.
+// forget drops what no answer can hang on any more, in whatever order. A
+// rejection stays until the person comes back: forgotten, it would be a
+// suspension.
 //
 //workflowcheck:ignore
 func (s *State) forget(now time.Time) {
@@ -384,6 +435,5 @@ func (s *State) forget(now time.Time) {
 	maps.DeleteFunc(s.Counted, func(_ string, e entry) bool { return old(LongestWindow, e.At) })
 	s.Earlier = slices.DeleteFunc(s.Earlier, func(at int64) bool { return old(LongestWindow, at) })
 	maps.DeleteFunc(s.Approved, func(_ string, e entry) bool { return old(approvalLife, e.At) })
-	maps.DeleteFunc(s.Rejected, func(_ string, e entry) bool { return old(rejectionLife, e.Asked) })
 	maps.DeleteFunc(s.Runs, func(_ string, r run) bool { return old(runLife, r.At) })
 }

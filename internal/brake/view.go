@@ -26,14 +26,21 @@ type View struct {
 	Held   int       `json:"held"`
 	Since  time.Time `json:"since,omitzero"`
 	People []Person  `json:"people,omitempty"`
-	// FullAt is when somebody was held last whom the list had no room for.
+	// Newest is when the last of them was held: a decision about everybody who
+	// is shown names it.
+	Newest time.Time `json:"newest,omitzero"`
+	// FullAt is when somebody was held last whom the list had no room for; zero
+	// where that is some hours ago.
 	FullAt time.Time `json:"fullAt,omitzero"`
 	// Approved people have not been suspended yet; Rejected ones are remembered.
-	Approved int `json:"approved,omitempty"`
-	Rejected int `json:"rejected,omitempty"`
+	// The first of them are listed, the oldest first.
+	Approved       int      `json:"approved,omitempty"`
+	Rejected       int      `json:"rejected,omitempty"`
+	ApprovedPeople []Person `json:"approvedPeople,omitempty"`
+	RejectedPeople []Person `json:"rejectedPeople,omitempty"`
 }
 
-// Person is somebody who is held.
+// Person is somebody who is held, or has been decided about, and since when.
 type Person struct {
 	EmployeeID string    `json:"employeeId"`
 	UserID     int64     `json:"userId,omitempty"`
@@ -59,21 +66,33 @@ func (v View) Under(by Settings, linked int) View {
 func (s *State) View(now time.Time, most int) View {
 	v := View{
 		At: now, Settings: s.Settings, Used: s.used(now), Limit: s.limit(now), FreeAt: s.freeAt(now),
-		Held: len(s.Waiting), FullAt: s.FullAt, Approved: len(s.Approved), Rejected: len(s.Rejected),
+		Held: len(s.Waiting), Approved: len(s.Approved), Rejected: len(s.Rejected),
+	}
+	if now.Sub(s.FullAt) < fullLife {
+		v.FullAt = s.FullAt
 	}
 	if s.counts(now) {
 		v.Linked, v.CountedAt = s.Count.Linked, s.Count.At
 	}
-	ids := idsOf(s.Waiting)
-	slices.SortStableFunc(ids, func(a, b string) int { return cmp.Compare(s.Waiting[a].At, s.Waiting[b].At) })
+	v.People, v.Since, v.Newest = oldestOf(s.Waiting, most)
+	v.ApprovedPeople, _, _ = oldestOf(s.Approved, most)
+	v.RejectedPeople, _, _ = oldestOf(s.Rejected, most)
+	return v
+}
+
+// oldestOf is the people of a list, so many at most, and since when the first
+// and the last of all are on it.
+func oldestOf(list map[string]entry, most int) (people []Person, first, last time.Time) {
+	ids := idsOf(list)
+	slices.SortStableFunc(ids, func(a, b string) int { return cmp.Compare(list[a].At, list[b].At) })
+	since := func(id string) time.Time { return time.UnixMilli(list[id].At).UTC() }
 	for _, id := range ids[:min(len(ids), most)] {
-		e := s.Waiting[id]
-		v.People = append(v.People, Person{EmployeeID: id, UserID: e.User, Since: time.UnixMilli(e.At).UTC()})
+		people = append(people, Person{EmployeeID: id, UserID: list[id].User, Since: since(id)})
 	}
 	if len(ids) > 0 {
-		v.Since = time.UnixMilli(s.Waiting[ids[0]].At).UTC()
+		first, last = since(ids[0]), since(ids[len(ids)-1])
 	}
-	return v
+	return people, first, last
 }
 
 // freeAt is when the oldest suspension falls out of the window. The order of the

@@ -24,8 +24,11 @@ const (
 	// server could not take, reserveAgainMax the longest.
 	reserveAgain    = 50 * time.Millisecond
 	reserveAgainMax = time.Second
-	// countingPause is how long a brake is left alone that counts.
-	countingPause = time.Second
+	// countingPause is how long a brake is left alone that counts, and
+	// countingPatience for how long a question waits for that: who asks keeps
+	// others waiting meanwhile, and is asked again by the workflow.
+	countingPause    = time.Second
+	countingPatience = 3 * time.Second
 )
 
 // Brake asks the one workflow that counts suspensions. Questions of the same
@@ -55,6 +58,7 @@ func (d *Dispatcher) NewBrake() *Brake { return &Brake{d: d} }
 // Reserve asks whether somebody may be suspended, as long as ctx lets it. An
 // answer that is lost is had again: the brake knows its questions.
 func (b *Brake) Reserve(ctx context.Context, by brake.Settings, r brake.Request) (brake.Answer, error) {
+	began := time.Now()
 	for {
 		q := &question{by: by, request: r, done: make(chan struct{})}
 		if r.Revoked {
@@ -71,7 +75,7 @@ func (b *Brake) Reserve(ctx context.Context, by brake.Settings, r brake.Request)
 		if q.err != nil || q.answer.Verdict != brake.Counting {
 			return q.answer, q.err
 		}
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < 2*countingPause {
+		if time.Since(began) > countingPatience {
 			return q.answer, nil
 		}
 		select {

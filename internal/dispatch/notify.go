@@ -42,7 +42,7 @@ func (d *Dispatcher) NewNotifier() *Notifier {
 // the server has it.
 func (n *Notifier) Notify(ctx context.Context, notice notify.Notice) error {
 	kept := noticeKept
-	if notice.Kind == notify.Braked {
+	if notice.Kind == notify.Braked || notice.Kind == notify.BrakeSilent {
 		kept = brakedKept
 	}
 	if !n.first(notice.Key(), kept) {

@@ -114,8 +114,17 @@ type Decision struct {
 	// OutOfScope: the person has not left, but is out of the settings' scope,
 	// which want the OneLogin user suspended that is linked to them.
 	OutOfScope bool `json:"outOfScope,omitempty"`
+	// Excluded: the person is certainly out of scope, and left alone.
+	Excluded bool `json:"excluded,omitempty"`
 	// Notes are further sentences that an operator should see.
 	Notes []string `json:"notes,omitempty"`
+}
+
+// CameBack reports whether there is a reason to believe that somebody whose
+// access was to end has it again, or is nobody's business any more. That Bob does
+// not show them, or not enough of them, is none.
+func (d Decision) CameBack() bool {
+	return d.Excluded || d.Standing == StandingActive || d.Standing == StandingNotStarted
 }
 
 // Recheck is how often Bob is read again while a leave lies ahead or a

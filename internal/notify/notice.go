@@ -22,6 +22,9 @@ const (
 	Held Kind = "held"
 	// Braked: the suspension brake holds people who have left.
 	Braked Kind = "braked"
+	// BrakeSilent: the suspension brake does not answer, so that nobody is
+	// suspended.
+	BrakeSilent Kind = "brake_silent"
 	// Conflict: two records claim the same thing.
 	Conflict Kind = "conflict"
 	// Failed: something was refused for good.
@@ -92,6 +95,7 @@ var kinds = []struct {
 }{
 	{CredentialsRefused, "Access is refused: nothing is lost, but nothing is provisioned and nobody suspended until it is mended"},
 	{Braked, "The suspension brake holds people who have left and can still log in: approve or reject, with `starter brake show` or there"},
+	{BrakeSilent, "The suspension brake does not answer, and without it nobody is suspended: look whether its workflow runs, and a worker"},
 	{BulkStopped, "A bulk run stopped before everybody was dealt with"},
 	{Conflict, "Conflict: two records claim the same; nothing is written for these employees until it is solved"},
 	{Failed, "Refused for good: mend what the workflow says, then synchronise these employees again"},

@@ -31,8 +31,12 @@ func (h *held) send(w http.ResponseWriter) {
 	_, _ = w.Write(h.body.Bytes()) // a client that has gone cannot be told
 }
 
-// sendHalf lets the first half go, under the length of the whole.
+// sendHalf lets the first half go, under the length of the whole; of an answer
+// without a body, whose first half would be the whole, nothing.
 func (h *held) sendHalf(w http.ResponseWriter) {
+	if h.body.Len() == 0 {
+		return
+	}
 	w.Header().Set("Content-Length", strconv.Itoa(h.body.Len()))
 	h.begin(w)
 	_, _ = w.Write(h.body.Bytes()[:h.body.Len()/2])
