@@ -294,7 +294,7 @@ func TestEnforceStatusMayNotEndSessions(t *testing.T) {
 			require.Equal(t, int64(2), w.stored(id)["status"], "the suspension is in place")
 
 			w = newWorld(t)
-			id = w.user()
+			w.user()
 			w.oneFault(f)
 			var out activities.EnforceStatusResult
 			require.NoError(t, w.retrying(activities.EnforceStatusName, w.leaver(), &out))

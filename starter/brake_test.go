@@ -140,7 +140,7 @@ func TestPrintBrake(t *testing.T) {
 		Held: 3, Since: at.Add(-time.Minute), Approved: 1, Rejected: 2,
 		ApprovedPeople: []brake.Person{{EmployeeID: leaverID(3), UserID: 44, Since: at}},
 		RejectedPeople: []brake.Person{{EmployeeID: leaverID(4), UserID: 45, Since: at}},
-		People: []brake.Person{{EmployeeID: leaverID(1), UserID: 42, Since: at.Add(-time.Minute)}, {EmployeeID: leaverID(2), UserID: 43, Since: at}},
+		People:         []brake.Person{{EmployeeID: leaverID(1), UserID: 42, Since: at.Add(-time.Minute)}, {EmployeeID: leaverID(2), UserID: 43, Since: at}},
 	}))
 	golden(t, "brake", b.Bytes())
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -24,6 +25,14 @@ func (s *stack) brake() brake.View {
 		require.NoError(s.t, json.Unmarshal([]byte(said), &v), said)
 	}
 	return v
+}
+
+func idsOf(people []brake.Person) []string {
+	ids := make([]string, len(people))
+	for i, p := range people {
+		ids[i] = p.EmployeeID
+	}
+	return ids
 }
 
 // suspended counts the users of some people who cannot log in, with one look.
@@ -179,15 +188,21 @@ func TestBulkUnderTheBrake(t *testing.T) {
 
 	said, err = s.starterCommand("brake", "reject", rejected)
 	require.NoError(t, err, said)
-	result := s.done(rejected)
-	require.Equal(t, employee.Held, result.Outcome)
-	require.Contains(t, result.Reason, "a person has rejected it")
+	s.eventually("the workflow says that it is rejected", 30*time.Second, func() bool {
+		return strings.Contains(s.status(rejected).Reason, "a person has rejected it")
+	})
+	require.Equal(t, workflows.Held, s.status(rejected).State)
 	s.keep("held-rejected", rejected)
 
 	p = s.bulk(workflows.BulkSyncInput{AllowSuspensions: 4})
-	require.Equal(t, 1, p.Outcomes[employee.Held], "who was rejected stays: %v", p.Outcomes)
+	require.Equal(t, 7, p.Outcomes[workflows.Signalled], "all of them wait already: %v", p.Outcomes)
 	s.eventually("four more are suspended", 30*time.Second, func() bool { return s.suspended(leavers) == 9 && s.brake().Used == 9 })
 	require.Equal(t, 2, s.brake().Held)
-	require.Equal(t, 1, s.userStatus(rejected))
+	require.Equal(t, 1, s.userStatus(rejected), "who was rejected stays")
 	s.keepRun("brake", workflows.BrakeWorkflowID, "")
+
+	require.Equal(t, []string{rejected}, idsOf(s.brake().RejectedPeople))
+	s.put(rejected, map[string]any{"internal": map[string]any{"status": "Active", "lifecycleStatus": "employed"}}, "employee.updated")
+	require.Equal(t, employee.Unchanged, s.done(rejected).Outcome)
+	s.eventually("the rejection goes with what it was about", 30*time.Second, func() bool { return s.brake().Rejected == 0 })
 }

@@ -227,6 +227,7 @@ func event(r *Request)     { r.EventAt = noon.Add(time.Second) }
 func told(after time.Duration) func(*Request) {
 	return func(r *Request) { r.ToldAt = noon.Add(after) }
 }
+
 func allowed(n int) func(*Request) {
 	return func(r *Request) { r.Run, r.Allow = "bulk-sync/one", n }
 }
