@@ -36,6 +36,9 @@ type Braked struct {
 	// back, UnseenSince is when the first of them was.
 	Unseen      int       `json:"unseen,omitempty"`
 	UnseenSince time.Time `json:"unseenSince,omitzero"`
+	// LeavingAt and LeavingTold are those of the Inbox, of all events so far.
+	LeavingAt   time.Time `json:"leavingAt,omitzero"`
+	LeavingTold time.Time `json:"leavingTold,omitzero"`
 	// Rejected: a person has rejected the suspension. That is remembered until the
 	// person comes back.
 	Rejected bool `json:"rejected,omitempty"`
@@ -53,10 +56,11 @@ func (s *employeeSync) forBrake(ctx workflow.Context, taken Inbox, in *activitie
 	}
 	in.Since, in.Revoked = s.LeftAt, s.Revoked
 	in.Run, in.AllowSuspensions = s.Run, s.AllowSuspensions
-	in.EventAt, in.ToldAt = taken.LeavingAt, taken.LeavingTold
-	in.Outdated = s.Outdated
-	if s.Braked != nil {
-		in.Tries = s.Braked.Tries
+	in.EventAt, in.ToldAt, in.Outdated = taken.LeavingAt, taken.LeavingTold, s.Outdated
+	if k := s.Braked; k != nil {
+		// A question without an answer has left nothing with the brake.
+		in.EventAt, in.ToldAt = latest(in.EventAt, k.LeavingAt), latest(in.ToldAt, k.LeavingTold)
+		in.Tries = k.Tries
 	}
 }
 
@@ -72,6 +76,7 @@ func (s *employeeSync) hold(ctx workflow.Context, taken Inbox, by activities.Bra
 	k := s.Braked
 	k.Unseen, k.UnseenSince = 0, time.Time{}
 	k.Rejected = by.Verdict == brake.Rejected
+	k.LeavingAt, k.LeavingTold = latest(k.LeavingAt, taken.LeavingAt), latest(k.LeavingTold, taken.LeavingTold)
 	k.Deleted, k.DeletedEmail = k.Deleted || taken.Signs.Deleted, cmp.Or(taken.DeletedEmail, k.DeletedEmail)
 	again := lifecycle.Recheck
 	switch {

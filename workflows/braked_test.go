@@ -119,6 +119,18 @@ func TestEmployeeSyncBraked(t *testing.T) {
 			},
 			want: employee.Suspended, status: 2,
 		},
+		"rejected after the brake had to count, and Bob delivers the same once more": {
+			story: func(w *world) {
+				left := employee.Event{Type: employee.EventLeft, TriggeredAt: epoch.Add(30 * time.Second)}
+				w.brake.counting = true
+				w.after(time.Minute, func() { w.deliver(left) })
+				w.after(5*time.Minute, func() { w.brake.counting = false })
+				w.after(2*time.Hour, func() { w.decide(w.brake.state.Reject) })
+				w.after(48*time.Hour, func() { w.deliver(left) })
+				w.after(49*time.Hour, func() { w.rejected(); w.put(w.id, employed()); w.event(employee.EventUpdated) })
+			},
+			want: employee.Unchanged, status: 1,
+		},
 		"rejected by mistake, and approved": {
 			story: func(w *world) {
 				w.after(2*time.Hour, func() { w.decide(w.brake.state.Reject) })
