@@ -88,8 +88,10 @@ func (a *Activities) EnforceStatus(ctx context.Context, in EnforceStatusInput) (
 func (a *Activities) endAccess(ctx context.Context, in EnforceStatusInput, t *try) (EnforceStatusResult, error) {
 	f := a.finder()
 	late := !in.Revoked && a.waitedLong(t.ctx, in.Outdated)
-	if late && t.before == nil {
-		// Bob may have taken it back. An immediate revocation is proof by itself.
+	if late && !t.again {
+		// Bob may have taken it back. An immediate revocation is proof by itself;
+		// and an attempt before this one may have suspended the user, whose
+		// sessions are to be ended then.
 		return EnforceStatusResult{}, errOutdated
 	}
 	var before match

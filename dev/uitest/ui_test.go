@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"bob-onelogin/internal/brake"
 	"bob-onelogin/workflows"
 )
 
@@ -35,6 +36,9 @@ const (
 	// bulkHires are so many that a bulk run takes minutes.
 	bulkHires     = 400
 	firstBulkHire = 4200000000000000000
+	// rushed leave at once, of whom the suspension brake lets passed pass.
+	rushed, passed = 9, 5
+	firstRushed    = 4300000000000000000
 )
 
 func person(first, last, title string) map[string]any {
@@ -125,11 +129,22 @@ func TestWebUIReadsLikeAStory(t *testing.T) {
 	b.reads("Twice There, Bob employee "+failed, "Failed since", sentence)
 	b.shoot("failed-details")
 
+	rejected := s.rush()
+	b.open(s.page(workflows.BrakeWorkflowID, "user-metadata"))
+	b.reads(
+		"How many were suspended of late, and who is held", fmt.Sprintf("%d held: they have left, and can still log in", rushed-passed-1),
+		fmt.Sprintf("Suspensions within 24h %d of %d", passed, passed), "Held OneLogin user since "+workflows.EmployeeWorkflowID("43"),
+		"Rejected OneLogin user since "+workflows.EmployeeWorkflowID(rejected),
+	)
+	b.shoot("brake")
+	b.open(s.page(workflows.EmployeeWorkflowID(rejected), "user-metadata"))
+	b.reads("Held since", "a person has rejected it", "starter brake approve "+rejected)
+
 	s.beginBulk()
 	b.open(s.page(workflows.BulkWorkflowID, "user-metadata"))
 	b.reads(
 		"Synchronise everybody, Bob → OneLogin", "The updates pause and resume hold it",
-		"Bulk run: running", fmt.Sprintf(`Dealt with [0-9]+ of %d \([0-9]+%%\)`, bulkHires+2),
+		"Bulk run: running", fmt.Sprintf(`Dealt with [0-9]+ of %d \([0-9]+%%\)`, bulkHires+2+rushed-passed),
 		"Running now [0-9]+", "Rate [0-9]+ a minute", "Ends about .* UTC", "created [0-9]+", "OneLogin.s hour [0-9]+ calls left",
 		"Bob id Needs somebody", failed+" failed: "+sentence,
 	)
@@ -196,6 +211,35 @@ func (s *stack) cast(today time.Time) {
 	} {
 		s.reaches(id, state)
 	}
+}
+
+// rush has more people leave at once than the suspension brake lets pass, and
+// rejects the suspension of one.
+func (s *stack) rush() (rejected string) {
+	s.t.Helper()
+	for i := range rushed {
+		id, p := fmt.Sprint(firstRushed+i), person("Leaver", fmt.Sprintf("Number%d", i), "Bell Ringer")
+		s.put(id, p)
+		s.do(http.MethodPost, s.oneLogin+"/_sim/users", account(id, p))
+		s.put(id, map[string]any{"internal": map[string]any{"status": "Inactive", "lifecycleStatus": "terminated"}}, "employee.left")
+	}
+	brakeSays := func(what string, holds func(brake.View) bool) (v brake.View) {
+		s.eventually(what, func() bool {
+			var err error
+			v, err = s.dispatcher.Brake(s.t.Context(), 0)
+			return err == nil && holds(v)
+		})
+		return v
+	}
+	v := brakeSays("people are held", func(v brake.View) bool { return v.Used == passed && v.Held == rushed-passed })
+	rejected = v.People[0].EmployeeID
+	_, err := s.dispatcher.RejectSuspensions(s.t.Context(), brake.Decision{EmployeeIDs: []string{rejected}})
+	require.NoError(s.t, err)
+	s.eventually("the rejection is told", func() bool {
+		view, err := s.dispatcher.Status(s.t.Context(), rejected)
+		return err == nil && strings.Contains(view.Reason, "rejected")
+	})
+	return rejected
 }
 
 // beginBulk starts a bulk run that takes minutes, and waits until it has dealt
