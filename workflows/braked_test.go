@@ -168,6 +168,13 @@ func TestEmployeeSyncBraked(t *testing.T) {
 			},
 			want: employee.Suspended, status: 2,
 		},
+		"out of Bob's sight for more than a month": {
+			story: func(w *world) {
+				w.after(time.Hour, func() { require.NoError(w.t, w.bob.Remove(w.id)) })
+				w.after(25*24*time.Hour, w.holds)
+			},
+			want: employee.Skipped, status: 1, reason: "Bob does not show this person",
+		},
 		"out of scope by now": {
 			story: func(w *world) {
 				w.after(time.Hour, func() { w.settings.Scope.Exclude = []string{w.id}; w.event(employee.EventUpdated) })
