@@ -132,7 +132,7 @@ func TestWebUIReadsLikeAStory(t *testing.T) {
 	rejected := s.rush()
 	b.open(s.page(workflows.BrakeWorkflowID, "user-metadata"))
 	b.reads(
-		"How many were suspended of late, and who is held", fmt.Sprintf("%d held: they have left, and can still log in", rushed-passed-1),
+		"how many were suspended of late, and who is held", fmt.Sprintf("%d held: they have left, and can still log in", rushed-passed-1),
 		fmt.Sprintf("Suspensions within 24h %d of %d", passed, passed), "Held OneLogin user since "+workflows.EmployeeWorkflowID("43"),
 		"Rejected OneLogin user since "+workflows.EmployeeWorkflowID(rejected),
 	)
