@@ -237,7 +237,8 @@ func (s *stack) rush() (rejected string) {
 	require.NoError(s.t, err)
 	s.eventually("the rejection is told", func() bool {
 		view, err := s.dispatcher.Status(s.t.Context(), rejected)
-		return err == nil && strings.Contains(view.Reason, "rejected")
+		// The look that confirms the event's comes a settle delay later.
+		return err == nil && view.State == workflows.Held && strings.Contains(view.Reason, "rejected") && time.Since(view.Since) > 4*time.Second
 	})
 	return rejected
 }
