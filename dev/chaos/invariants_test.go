@@ -664,6 +664,11 @@ func TestInvariantsAllow(t *testing.T) {
 			e.After.Records[approvedID] = answerOf(e.People[len(e.People)-3])
 			e.otherwise(approvedUser, map[string]any{"status": activeStatus}, false)
 		},
+		"a creation refused, of somebody protected whom a look-up has hidden": func(e *evidence) {
+			c := at(20, call{Kind: oneCreate, Method: http.MethodPost, Person: protectedID, Body: map[string]any{"status": 1.0}, Status: http.StatusUnprocessableEntity})
+			c.Effect = false
+			e.insert(c)
+		},
 		"a profile written of somebody protected": func(e *evidence) {
 			e.insert(at(20, call{Kind: oneUpdate, Method: http.MethodPut, Person: protectedID, User: protectedUser, Body: map[string]any{"phone": "1"}}))
 		},
