@@ -181,7 +181,7 @@ func (r *player) command(ctx context.Context, args []string) error {
 			return nil
 		}
 		err = fmt.Errorf("%w: %s", err, said)
-		if !strings.Contains(string(said), "not held:") {
+		if !strings.Contains(string(said), "neither held nor decided about:") {
 			return err
 		}
 		if tries == 1 {
